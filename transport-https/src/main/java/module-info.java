@@ -1,0 +1,2 @@
+/** The HTTPS/JSON transport. Not built yet: this module holds its place. */
+module dev.jobworker.https {}

@@ -1,0 +1,54 @@
+package dev.jobworker.api;
+
+import dev.jobworker.core.Job;
+import dev.jobworker.core.JobId;
+import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.OutputQuery;
+import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.Signal;
+import java.time.Duration;
+import java.util.UUID;
+
+/**
+ * A worker as one caller sees it: in this process behind {@link dev.jobworker.api.auth.JobWorkerAccess}, or at the other end of a connection.
+ * Implementations behave alike; one test kit runs against all of them.
+ *
+ * <p>Thread-safe. Every method throws {@link WorkerException}; a job that does not exist and a job that the caller may not see are both
+ * {@link Reason#JOB_NOT_FOUND}.
+ */
+public interface JobWorker extends AutoCloseable {
+
+    /** The longest {@link #await}. */
+    Duration MAX_WAIT = Duration.ofSeconds(60);
+
+    /** Starts a job and returns it when its program has been executed. The same {@code requestId} and spec again return the same job. */
+    Job start(UUID requestId, JobSpec spec);
+
+    Job get(JobId id);
+
+    /** Waits at most {@code maxWait}, 0 to {@link #MAX_WAIT}, for a final state and returns the job as it then is. */
+    Job await(JobId id, Duration maxWait) throws InterruptedException;
+
+    /** Returns a page of the jobs that the caller may see, newest first. */
+    JobPage list(JobQuery query);
+
+    /** Orders the end of a job, without waiting for it. Idempotent. */
+    Job stop(JobId id, Duration gracePeriod);
+
+    /** Sends a signal to the process group of the job's main process; nothing happens if the job is final. */
+    Job signal(JobId id, Signal signal);
+
+    /** Removes a final job and its output. */
+    void delete(JobId id);
+
+    /** Opens a reader of the output. A failure is thrown here or by the first {@link OutputReader#next}. */
+    OutputReader output(JobId id, OutputQuery query);
+
+    CallerIdentity whoami();
+
+    ServerInfo serverInfo();
+
+    /** Frees what belongs to this view of the worker; jobs are not touched. */
+    @Override
+    void close();
+}

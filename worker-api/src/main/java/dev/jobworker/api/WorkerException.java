@@ -1,0 +1,37 @@
+package dev.jobworker.api;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one exception of the contract.
+ *
+ * <p>{@link #reason} is for programs, {@link #getMessage} for people, {@link #details} has the facts that belong to some reasons ({@code field},
+ * {@code stage}, {@code errno}, {@code earliest_offset}, {@code limit}, {@code request_id}).
+ */
+public final class WorkerException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    private final Reason reason;
+
+    @SuppressWarnings("serial") // never serialized
+    private final Map<String, String> details;
+
+    public WorkerException(Reason reason, String message) {
+        this(reason, message, Map.of(), null);
+    }
+
+    public WorkerException(Reason reason, String message, Map<String, String> details, @Nullable Throwable cause) {
+        super(message, cause);
+        this.reason = reason;
+        this.details = Map.copyOf(details);
+    }
+
+    public Reason reason() {
+        return reason;
+    }
+
+    public Map<String, String> details() {
+        return details;
+    }
+}

@@ -1,0 +1,54 @@
+package dev.jobworker.core;
+
+import java.time.Duration;
+
+/**
+ * How an engine works. {@link #DEFAULTS} and the {@code with} methods make one.
+ *
+ * @param maxRunningJobs starts beyond that many running jobs are refused
+ * @param maxOutputBytes the output limit of a job that asks for none, and the most that one may ask for
+ * @param survivePowerLoss whether job records, output and exit records are synced to the disk (fsync(2)), which on most disks costs more than the
+ *     start of a process. Without it everything still survives the death of the JVM, by any signal at any instant
+ * @param onClose what {@link JobEngine#close} does with running jobs
+ * @param closeGracePeriod for {@code STOP_JOBS}: time between SIGTERM and SIGKILL
+ */
+public record EngineOptions(
+        int maxRunningJobs, long maxOutputBytes, boolean survivePowerLoss, OnClose onClose, Duration closeGracePeriod) {
+
+    public static final EngineOptions DEFAULTS =
+            new EngineOptions(1000, 1L << 30, true, OnClose.LEAVE_RUNNING, JobSpec.DEFAULT_GRACE_PERIOD);
+
+    public EngineOptions {
+        if (maxRunningJobs < 1) {
+            throw new IllegalArgumentException("maxRunningJobs is less than 1: " + maxRunningJobs);
+        }
+        if (maxOutputBytes < 0) {
+            throw new IllegalArgumentException("maxOutputBytes is negative: " + maxOutputBytes);
+        }
+        JobSpec.checkGracePeriod(closeGracePeriod);
+    }
+
+    /** What to do with running jobs when the engine is closed. */
+    public enum OnClose {
+        /** They go on; the next engine on the same directory finds them. */
+        LEAVE_RUNNING,
+        /** They are stopped, and close waits for their end. */
+        STOP_JOBS
+    }
+
+    public EngineOptions withMaxRunningJobs(int jobs) {
+        return new EngineOptions(jobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod);
+    }
+
+    public EngineOptions withMaxOutputBytes(long bytes) {
+        return new EngineOptions(maxRunningJobs, bytes, survivePowerLoss, onClose, closeGracePeriod);
+    }
+
+    public EngineOptions withSurvivePowerLoss(boolean survive) {
+        return new EngineOptions(maxRunningJobs, maxOutputBytes, survive, onClose, closeGracePeriod);
+    }
+
+    public EngineOptions withOnClose(OnClose policy, Duration gracePeriod) {
+        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, policy, gracePeriod);
+    }
+}
