@@ -35,10 +35,10 @@ install_toolchain() {
 compile() {
     cc=$1-linux-gnu-gcc-12
     musl=/usr/lib/$1-linux-musl
-    command -v "$cc" >/dev/null && [ -f "$musl/libc.a" ] || {
+    if ! command -v "$cc" >/dev/null || [ ! -f "$musl/libc.a" ]; then
         echo "build.sh: $cc or $musl/libc.a is missing; build.sh --install-toolchain installs both" >&2
         exit 1
-    }
+    fi
     # shellcheck disable=SC2086 # a list
     "$cc" -std=c11 -D_GNU_SOURCE -Os -g0 $WARNINGS -fno-ident -ffunction-sections -fdata-sections -ffile-prefix-map="$here=." \
         -nostdinc -isystem "/usr/include/$1-linux-musl" -isystem "$("$cc" -print-file-name=include)" \

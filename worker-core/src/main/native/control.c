@@ -84,15 +84,16 @@ void control_publish(struct control *c, const struct status *status)
         }
         ssize_t n = send(c->peer, (const char *)&c->sending + c->sent, sizeof c->sending - c->sent, MSG_NOSIGNAL);
         c->blocked = n < 0 && errno == EAGAIN;
-        if (c->blocked && c->sent == 0) { /* not begun: a newer one will do */
+        if (n >= 0) {
+            c->sent += (size_t)n;
+        } else if (!c->blocked) { /* the peer is gone: but not what it may have ordered before, and reading will find its end */
             c->sent = sizeof c->sending;
-            c->news = true;
-        }
-        if (n < 0) {
-            if (!c->blocked)
-                hang_up(c);
+        } else {
+            if (c->sent == 0) { /* not begun: a newer one will do */
+                c->sent = sizeof c->sending;
+                c->news = true;
+            }
             return;
         }
-        c->sent += (size_t)n;
     }
 }

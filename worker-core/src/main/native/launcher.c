@@ -49,13 +49,12 @@ struct launcher {
     struct sweep sweep;
 };
 
-static bool spares(const void *owner, pid_t child)
+static void spare_shims(const void *owner, struct scan *scan)
 {
     const struct launcher *l = owner;
     for (size_t i = 0; i < l->used; i++)
-        if (l->seats[i].occupant == SHIM && l->seats[i].pid == child)
-            return true;
-    return false;
+        if (l->seats[i].occupant == SHIM)
+            tree_spare(scan, l->seats[i].pid);
 }
 
 /* ---- requests ---- */
@@ -138,10 +137,11 @@ static void seat_shim(struct launcher *l, const struct request *r, struct post *
     if (l->used == (size_t)(seat - l->seats))
         l->used++;
     return;
-failed:
-    send_reply(r->start_id, 0, STAGE_FORK, (uint32_t)errno);
+failed:;
+    uint32_t error = (uint32_t)errno;
     unlinkat(post->folder, "shim.sock", 0);
     close(post->lock);
+    send_reply(r->start_id, 0, STAGE_FORK, error);
 }
 
 static void start(struct launcher *l, uint8_t *frame, uint32_t length)
@@ -245,7 +245,7 @@ static void sweep(struct launcher *l)
         struct seat *seat = &l->seats[i];
         if (seat->occupant != KILLED_SHIM)
             continue;
-        if (!l->answered[i] && ftruncate(seat->lock, 0) == 0)
+        if (!l->answered[i]) /* its lock file stays as it is: the job may have run */
             send_reply(seat->start_id, 0, STAGE_FORK, ECHILD);
         vacate(l, seat);
     }
@@ -269,7 +269,7 @@ static bool set_up(struct launcher *l)
     if (l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
         return false;
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
-    l->sweep.spares = spares;
+    l->sweep.spare = spare_shims;
     l->sweep.owner = l;
     umask(077);
     setsid();

@@ -9,6 +9,8 @@
 
 enum { SURVIVORS_MAX = 16 };
 
+struct scan;
+
 struct survivor {
     pid_t pid;
     uid_t uid;
@@ -17,8 +19,9 @@ struct survivor {
 
 /* A sweep goes on in turns, so that its owner's loop stays alive. Between turns the owner reaps, and says so. */
 struct sweep {
-    bool (*spares)(const void *owner, pid_t child); /* NULL: nobody is spared */
+    void (*spare)(const void *owner, struct scan *scan); /* names the children to spare, with tree_spare; NULL: there are none */
     const void *owner;
+    int turns;
     int64_t next, give_up, last; /* times of the next turn, of resignation as it looks now, and at the latest */
     int64_t pause;
     size_t awaited; /* dying, not reaped yet */
@@ -28,6 +31,7 @@ struct sweep {
 void sweep_start(struct sweep *sweep, int64_t now);
 void sweep_turn(struct sweep *sweep, int64_t now);
 void sweep_reaped(struct sweep *sweep);
+void tree_spare(struct scan *scan, pid_t child);
 
 size_t tree_survivors(struct survivor list[static SURVIVORS_MAX]);
 

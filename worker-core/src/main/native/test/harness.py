@@ -75,6 +75,9 @@ class Connection:
             os.close(descriptor)
         self.status = None
 
+    def __del__(self):
+        self.socket.close()
+
     def next(self):
         data = b""
         while len(data) < 64:
