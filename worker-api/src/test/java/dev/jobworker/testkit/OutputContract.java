@@ -96,8 +96,7 @@ abstract class OutputContract extends LifecycleContract {
     @ParameterizedTest
     @CsvSource({"COMBINED, out err end", "STDOUT, out end", "STDERR, err"})
     void output_views_haveTheirOwnBytesAndOffsets(OutputView view, String words) throws Exception {
-        JobId id = shell(alice(), "echo out; echo err >&2; echo end")
-                .id();
+        JobId id = shell(alice(), "echo out; echo err >&2; echo end").id();
         String text = words.replace(' ', '\n') + "\n";
 
         Output output = read(alice(), id, query(view, new From.Offset(0), true));

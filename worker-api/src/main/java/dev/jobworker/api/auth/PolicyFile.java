@@ -11,14 +11,17 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.TokenStreamLocation;
-import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.cfg.CoercionAction;
+import tools.jackson.databind.cfg.CoercionInputShape;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
+import tools.jackson.databind.type.LogicalType;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** The YAML form of a {@link Policy}. Anything that is not understood refuses the whole file. */
@@ -31,6 +34,12 @@ final class PolicyFile {
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .withCoercionConfig(
+                    LogicalType.Textual,
+                    text -> text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
             .changeDefaultNullHandling(nulls -> nulls.withContentNulls(Nulls.FAIL))
             .build();
 
@@ -89,7 +98,7 @@ final class PolicyFile {
         } catch (NoSuchFileException absent) {
             throw new IOException(file + ": no such file", absent);
         } catch (JacksonException malformed) {
-            throw new IOException(file + place(malformed) + ": " + explain(malformed), malformed);
+            throw new IOException(file + place(malformed) + " " + explain(malformed), malformed);
         }
     }
 
@@ -184,18 +193,21 @@ final class PolicyFile {
         return new IOException(file + ": " + place + " " + problem);
     }
 
+    /** Returns ":line:column" as far as the parser knows it, and the way to the value. */
     private static String place(JacksonException malformed) {
         TokenStreamLocation location = malformed.getLocation();
-        return location == null ? "" : ":" + location.getLineNr() + ":" + location.getColumnNr();
+        String lineAndColumn = location == null || location.getLineNr() < 1
+                ? ""
+                : ":" + location.getLineNr() + ":" + location.getColumnNr();
+        String path = malformed.getPath().stream()
+                .map(step ->
+                        step.getPropertyName() == null ? "[" + step.getIndex() + "]" : "." + step.getPropertyName())
+                .collect(Collectors.joining());
+        return lineAndColumn + ":" + (path.isEmpty() ? "" : " " + path.replaceFirst("^\\.", "") + ":");
     }
 
     private static String explain(JacksonException malformed) {
-        return switch (malformed) {
-            case UnrecognizedPropertyException unknown -> "unknown key \"" + unknown.getPropertyName() + "\"";
-            case DatabindException wrong ->
-                wrong.getPathReference().replaceAll("[A-Za-z0-9_.$]+\\$", "") + ": " + wrong.getOriginalMessage();
-            default -> malformed.getOriginalMessage();
-        };
+        return malformed instanceof UnrecognizedPropertyException ? "unknown key" : malformed.getOriginalMessage();
     }
 
     private static <T> List<T> orEmpty(@Nullable List<T> list) {
