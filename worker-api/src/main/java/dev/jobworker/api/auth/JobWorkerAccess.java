@@ -47,6 +47,9 @@ public final class JobWorkerAccess {
     /**
      * Returns a worker for code that has the engine anyway, in the same process and without a certificate: it may do everything, as
      * "spiffe://local/user/{@code userName}".
+     *
+     * @throws IllegalArgumentException if that is no SPIFFE ID: names have letters, digits, dots, dashes and underscores, and begin with one of the
+     *     first two
      */
     public static JobWorker embedded(JobEngine engine, String userName, String version) {
         String spiffeId = "spiffe://local/user/" + userName;
