@@ -26,10 +26,10 @@ public interface JobWorker extends AutoCloseable {
 
     Job get(JobId id);
 
-    /** Waits at most {@code maxWait}, 0 to {@link #MAX_WAIT}, for a final state and returns the job as it then is. */
+    /** Waits at most {@code maxWait}, and never longer than {@link #MAX_WAIT}, for a final state and returns the job as it then is. */
     Job await(JobId id, Duration maxWait) throws InterruptedException;
 
-    /** Returns a page of the jobs that the caller may see, newest first. */
+    /** Returns a page of the jobs that the caller may see, newest first. The jobs of an owner that it may not see are not there; that is no error. */
     JobPage list(JobQuery query);
 
     /** Orders the end of a job, without waiting for it. Idempotent. */
