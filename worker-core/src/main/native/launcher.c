@@ -33,12 +33,12 @@ struct seat {
     enum occupant occupant;
     pid_t pid;
     int lock;
-    volatile unsigned char answered; /* set by the shim */
     uint64_t start_id;
 };
 
 struct launcher {
-    struct seat *seats; /* shared memory, touched as far as it is used */
+    struct seat *seats; /* the launcher's own: a shim sees them as they were at its fork */
+    volatile unsigned char *answered; /* a flag a seat, shared with its shim, which sets it */
     size_t used, taken; /* seats ever used, seats occupied */
     uint8_t *input;
     size_t input_length;
@@ -78,14 +78,15 @@ static int lock_file(int folder)
     return -1;
 }
 
-/* By its relative name: the folder's may be longer than a socket address. The mask makes it 0600. */
+/* By its relative name: the folder's may be longer than a socket address. */
 static int listen_in(int folder)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "shim.sock"};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    bool bound = fchdir(folder) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    /* The mode of a socket before bind is that of its file after. */
+    bool bound = fchmod(fd, 0600) == 0 && fchdir(folder) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     int error = errno;
     if (chdir("/") != 0)
         abort(); /* cannot be: / is there and may be searched */
@@ -122,8 +123,8 @@ static void seat_shim(struct launcher *l, const struct request *r, struct post *
         errno = EAGAIN;
         goto failed;
     }
-    seat->answered = 0;
-    post->answered = &seat->answered;
+    post->answered = &l->answered[seat - l->seats];
+    *post->answered = 0;
     pid_t pid = fork();
     if (pid == 0)
         become_shim(l, r, post);
@@ -244,7 +245,7 @@ static void sweep(struct launcher *l)
         struct seat *seat = &l->seats[i];
         if (seat->occupant != KILLED_SHIM)
             continue;
-        if (!seat->answered && ftruncate(seat->lock, 0) == 0)
+        if (!l->answered[i] && ftruncate(seat->lock, 0) == 0)
             send_reply(seat->start_id, 0, STAGE_FORK, ECHILD);
         vacate(l, seat);
     }
@@ -262,9 +263,10 @@ static bool set_up(struct launcher *l)
     sigemptyset(&deaths);
     sigaddset(&deaths, SIGCHLD);
     l->signals = signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK);
-    l->seats = mmap(NULL, SEATS * sizeof *l->seats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    l->seats = mmap(NULL, SEATS * sizeof *l->seats, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    l->answered = mmap(NULL, SEATS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     l->input = mmap(NULL, INPUT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (l->signals < 0 || l->seats == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
+    if (l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
         return false;
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
     l->sweep.spares = spares;
