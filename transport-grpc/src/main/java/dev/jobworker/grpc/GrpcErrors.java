@@ -28,7 +28,7 @@ final class GrpcErrors {
     /** Returns what a client is told about {@code failure}. What is not of the contract goes to the log, and the client is told where to look. */
     static StatusRuntimeException toStatus(Throwable failure) {
         if (failure instanceof WorkerException known) {
-            return toStatus(known.reason(), String.valueOf(known.getMessage()), known.details());
+            return toStatus(known.reason(), known.getMessage(), known.details());
         }
         if (failure.getCause() instanceof InvalidProtocolBufferException malformed) {
             return toStatus(Reason.MALFORMED_BODY, "not a message of this method: " + malformed.getMessage(), Map.of());
@@ -110,7 +110,7 @@ final class GrpcErrors {
                 break;
             }
         }
-        return CERTIFICATE_ALERT.matcher(why).matches()
+        return CERTIFICATE_ALERT.matcher(why).find()
                 ? new WorkerException(
                         Reason.CERTIFICATE_REJECTED,
                         server + " refused the certificate of this client: " + why,

@@ -112,8 +112,8 @@ public final class GrpcJobWorker implements JobWorker {
         Duration deadline = (maxWait.compareTo(MAX_WAIT) < 0 ? maxWait : MAX_WAIT).plus(AWAIT_MARGIN);
         Supplier<GetJobResponse> call = () -> {
             Duration left = maxWait.minusNanos(System.nanoTime() - start);
-            // What is not a wait at all the server refuses.
-            Duration wait = maxWait.isPositive() && left.isNegative() ? Duration.ZERO : left;
+            // A negative wait is for the server to refuse.
+            Duration wait = left.isNegative() && !maxWait.isNegative() ? Duration.ZERO : left;
             return call(JobServiceGrpc.getGetJobMethod(), Wire.awaitRequest(id, wait), deadline);
         };
         try {
@@ -198,7 +198,7 @@ public final class GrpcJobWorker implements JobWorker {
                     throw failure;
                 }
                 try {
-                    Thread.sleep(Retry.delay(failures));
+                    Thread.sleep(retry.delay(failures));
                 } catch (InterruptedException ended) {
                     Thread.currentThread().interrupt();
                     throw failure;

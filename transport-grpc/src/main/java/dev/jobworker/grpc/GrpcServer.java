@@ -20,7 +20,11 @@ import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /**
  * Serves {@code jobworker.v1}, health and reflection over mutual TLS.
@@ -38,17 +42,37 @@ public final class GrpcServer implements AutoCloseable {
     private static final Duration HEARTBEAT = Duration.ofSeconds(15);
     private static final Duration CLOSE_GRACE_PERIOD = Duration.ofSeconds(10);
 
+    // gRPC logs a stack trace for every client that vanishes, fails its handshake or sends too much; clients must not
+    // fill the log. Kept here because
+    // java.util.logging forgets the levels of loggers that nobody holds.
+    private static final List<Logger> QUIET = List.of(
+            Logger.getLogger("io.grpc.netty.NettyServerHandler"),
+            Logger.getLogger("io.grpc.netty.NettyServerStream"),
+            Logger.getLogger("io.grpc.netty.NettyServerTransport.connections"));
+
+    static {
+        QUIET.forEach(logger -> logger.setLevel(Level.SEVERE));
+    }
+
     private final Server server;
     private final EventLoopGroup eventLoops;
+    private final ExecutorService threads;
     private final HealthStatusManager health;
     private final WaitingCalls waitingCalls;
+    private final InetSocketAddress address;
 
     private GrpcServer(
-            Server server, EventLoopGroup eventLoops, HealthStatusManager health, WaitingCalls waitingCalls) {
+            Server server,
+            EventLoopGroup eventLoops,
+            ExecutorService threads,
+            HealthStatusManager health,
+            WaitingCalls waitingCalls) {
         this.server = server;
         this.eventLoops = eventLoops;
+        this.threads = threads;
         this.health = health;
         this.waitingCalls = waitingCalls;
+        this.address = (InetSocketAddress) server.getListenSockets().getFirst();
     }
 
     /** Binds {@code address} (port 0: any free one) and serves. */
@@ -65,10 +89,12 @@ public final class GrpcServer implements AutoCloseable {
             GrpcServerOptions options,
             Duration heartbeat)
             throws IOException {
+        ExecutorService threads = Executors.newThreadPerTaskExecutor(
+                Thread.ofVirtual().name("grpc-call").factory());
         WaitingCalls waitingCalls = new WaitingCalls();
         HealthStatusManager health = new HealthStatusManager();
         List<BindableService> services = List.of(
-                new JobServiceHandlers(waitingCalls, heartbeat),
+                new JobServiceHandlers(threads, waitingCalls, heartbeat),
                 new ServerServiceHandlers(),
                 health.getHealthService(),
                 ProtoReflectionServiceV1.newInstance());
@@ -80,7 +106,7 @@ public final class GrpcServer implements AutoCloseable {
                 .channelFactory(() -> listener(options.maxConnections()))
                 .bossEventLoopGroup(eventLoops)
                 .workerEventLoopGroup(eventLoops)
-                .executor(call -> Thread.ofVirtual().name("grpc-call").start(call))
+                .executor(threads)
                 .sslContext(Tls.server(credentials))
                 .handshakeTimeout(10, TimeUnit.SECONDS)
                 .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
@@ -95,7 +121,7 @@ public final class GrpcServer implements AutoCloseable {
         services.forEach(service ->
                 builder.addService(ServerInterceptors.useMarshalledMessages(service.bindService(), new Unparsed())));
         try {
-            return new GrpcServer(builder.build().start(), eventLoops, health, waitingCalls);
+            return new GrpcServer(builder.build().start(), eventLoops, threads, health, waitingCalls);
         } catch (IOException | RuntimeException failure) {
             eventLoops.shutdownGracefully(0, 0, TimeUnit.SECONDS).awaitUninterruptibly();
             throw failure;
@@ -110,19 +136,33 @@ public final class GrpcServer implements AutoCloseable {
 
     /** Returns the address that was bound. */
     public InetSocketAddress address() {
-        return (InetSocketAddress) server.getListenSockets().getFirst();
+        return address;
+    }
+
+    /** Returns the number of calls that wait for something now. */
+    int waitingCalls() {
+        return waitingCalls.size();
     }
 
     /** Stops accepting, ends open streams with SERVER_SHUTTING_DOWN, waits at most 10 s for calls, then cuts. */
     @Override
     public void close() {
-        health.enterTerminalState();
+        close(CLOSE_GRACE_PERIOD);
+    }
+
+    void close(Duration gracePeriod) {
+        if (!server.isShutdown()) {
+            health.enterTerminalState();
+        }
         server.shutdown();
         waitingCalls.shutDown();
         try {
-            if (!server.awaitTermination(CLOSE_GRACE_PERIOD.toSeconds(), TimeUnit.SECONDS)) {
+            if (!server.awaitTermination(gracePeriod.toMillis(), TimeUnit.MILLISECONDS)) {
                 server.shutdownNow().awaitTermination(1, TimeUnit.SECONDS);
             }
+            // What still runs may want to answer, which needs the event loops.
+            threads.shutdown();
+            threads.awaitTermination(1, TimeUnit.SECONDS);
         } catch (InterruptedException hurry) {
             server.shutdownNow();
             Thread.currentThread().interrupt();

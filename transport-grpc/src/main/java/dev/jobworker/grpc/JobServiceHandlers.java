@@ -23,13 +23,16 @@ import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 
 /** Translates the calls of JobService. What a handler throws becomes the status of its call in {@link AuthenticatingInterceptor}. */
 final class JobServiceHandlers extends JobServiceGrpc.JobServiceImplBase {
+    private final Executor threads;
     private final WaitingCalls waitingCalls;
     private final Duration heartbeat;
 
-    JobServiceHandlers(WaitingCalls waitingCalls, Duration heartbeat) {
+    JobServiceHandlers(Executor threads, WaitingCalls waitingCalls, Duration heartbeat) {
+        this.threads = threads;
         this.waitingCalls = waitingCalls;
         this.heartbeat = heartbeat;
     }
@@ -79,7 +82,7 @@ final class JobServiceHandlers extends JobServiceGrpc.JobServiceImplBase {
                         heartbeat,
                         waitingCalls,
                         (ServerCallStreamObserver<StreamOutputResponse>) client)
-                .start();
+                .start(threads);
     }
 
     /* The thread is interrupted when the client cancels, its deadline passes, or the server shuts down. In the first two cases nobody sees the answer. */

@@ -52,6 +52,9 @@ final class ResumingReader implements OutputReader {
     private long retryAt = System.nanoTime();
     private OutputEvent.@Nullable End end;
 
+    /** Whether any call got to the service; a server that was never there is not waited for. */
+    private volatile boolean reached;
+
     // Written under the lock of this, so that close() by another thread misses no call.
     private volatile @Nullable Call call;
     private volatile boolean closed;
@@ -94,6 +97,11 @@ final class ResumingReader implements OutputReader {
             newCall.request(IN_FLIGHT);
             newCall.sendMessage(Wire.outputRequest(job, rest));
             newCall.halfClose();
+        }
+
+        @Override
+        public void onHeaders(Metadata headers) {
+            reached = true;
         }
 
         @Override
@@ -209,7 +217,7 @@ final class ResumingReader implements OutputReader {
         firstFailure = failures++ == 0 ? now : firstFailure;
         boolean ofConnection =
                 failure.reason() == Reason.CONNECTION_FAILED || failure.reason() == Reason.SERVER_SHUTTING_DOWN;
-        if (!ofConnection || channel.isShutdown() || (!answered && failures >= Retry.ATTEMPTS)) {
+        if (!ofConnection || channel.isShutdown() || (!reached && failures >= Retry.ATTEMPTS)) {
             throw failure;
         }
         if (now - firstFailure > retry.giveUp().toNanos()) {
@@ -219,11 +227,11 @@ final class ResumingReader implements OutputReader {
                     Map.of(),
                     failure);
         }
-        if (answered && failures == 1) {
-            notices.accept("the output of job " + job + " broke off (" + failure.getMessage() + "), resuming at byte "
-                    + nextOffset);
+        if (reached && failures == 1) {
+            notices.accept("the output of job " + job + " broke off (" + failure.getMessage() + "), resuming "
+                    + (nextOffset == UNKNOWN ? "where it began" : "at byte " + nextOffset));
         }
-        retryAt = now + Retry.delay(failures).toNanos();
+        retryAt = now + retry.delay(failures).toNanos();
     }
 
     private synchronized void abandon() {

@@ -10,6 +10,7 @@ import dev.jobworker.core.OutputReader;
 import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -26,9 +27,9 @@ final class StreamOutputCall implements Runnable {
     private final Duration heartbeat;
     private final WaitingCalls waitingCalls;
     private final ServerCallStreamObserver<StreamOutputResponse> client;
-    private final Thread thread =
-            Thread.ofVirtual().name("stream-output").unstarted(Context.current().wrap(this));
-    // Written by the thread, then read by whoever ends the call.
+    // Written by the call's thread, for those who wake it or end the call.
+    private volatile @Nullable Thread thread;
+
     private volatile @Nullable OutputReader reader;
     // Set once: the client is gone, or the server shuts down.
     private volatile boolean ended;
@@ -48,10 +49,10 @@ final class StreamOutputCall implements Runnable {
         this.client = client;
     }
 
-    void start() {
+    void start(Executor threads) {
         client.setOnReadyHandler(() -> LockSupport.unpark(thread));
         client.setOnCancelHandler(this::end);
-        thread.start();
+        threads.execute(Context.current().wrap(this));
     }
 
     private void end() {
@@ -65,6 +66,7 @@ final class StreamOutputCall implements Runnable {
 
     @Override
     public void run() {
+        thread = Thread.currentThread();
         Runnable ender = this::end;
         waitingCalls.add(ender);
         try {
