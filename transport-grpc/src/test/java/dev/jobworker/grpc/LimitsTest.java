@@ -1,0 +1,268 @@
+package dev.jobworker.grpc;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.ByteString;
+import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.Reason;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.v1.GetCallerIdentityRequest;
+import dev.jobworker.api.v1.GetJobRequest;
+import dev.jobworker.api.v1.JobServiceGrpc;
+import dev.jobworker.api.v1.ServerServiceGrpc;
+import dev.jobworker.api.v1.StartJobRequest;
+import dev.jobworker.core.Job;
+import dev.jobworker.core.JobInput;
+import dev.jobworker.core.JobSpec;
+import io.grpc.CallOptions;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.Marshaller;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.reflection.v1.ServiceResponse;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a client can send that it should not, and the services that are not jobworker's own. */
+@Timeout(60)
+class LimitsTest {
+    private static final int WINDOW = NettyChannelBuilder.DEFAULT_FLOW_CONTROL_WINDOW;
+    private static final int CONNECTIONS = 3;
+
+    @TempDir
+    Path directory;
+
+    private TestServer server;
+
+    @BeforeEach
+    void start() {
+        server = new TestServer(directory, new GrpcServerOptions(CONNECTIONS, 100), Duration.ofSeconds(15));
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    @Test
+    void connection_overTheLimit_isClosed() throws Exception {
+        JobWorker client = server.client("alice");
+        try (Socket first = connect();
+                Socket second = connect();
+                Socket third = connect()) {
+            // They never begin a handshake; still they count.
+            assertEquals(
+                    0,
+                    first.getInputStream().available() + second.getInputStream().available());
+            assertEquals(
+                    Reason.CONNECTION_FAILED,
+                    assertThrows(WorkerException.class, client::whoami).reason());
+            assertTrue(third.isConnected());
+        }
+        await().ignoreExceptions().until(() -> client.whoami().role().equals("user"));
+    }
+
+    @Test
+    void request_largestLegal_isServed() throws Exception {
+        JobWorker client = server.client("alice");
+        JobSpec spec = JobSpec.builder("/bin/sh", "-c", "wc -c", "x".repeat(100_000))
+                .input(JobInput.of(new byte[JobInput.MAX_BYTES]))
+                .build();
+        Job job = client.start(UUID.randomUUID(), spec);
+        assertEquals("4194304\n", new String(TestServer.read(client, job), StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void request_tooLarge_isRefused() {
+        StartJobRequest request = StartJobRequest.newBuilder()
+                .setInput(ByteString.copyFrom(new byte[6 << 20]))
+                .build();
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> JobServiceGrpc.newBlockingStub(channel).startJob(request));
+        assertEquals(Status.Code.RESOURCE_EXHAUSTED, failure.getStatus().getCode());
+        assertEquals(
+                Reason.BODY_TOO_LARGE,
+                GrpcErrors.toWorkerException(failure, "server").reason());
+    }
+
+    @Test
+    void metadata_tooLarge_isRefused() {
+        Metadata headers = new Metadata();
+        headers.put(Metadata.Key.of("x", Metadata.ASCII_STRING_MARSHALLER), "x".repeat(20_000));
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> ServerServiceGrpc.newBlockingStub(channel)
+                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+                        .getCallerIdentity(GetCallerIdentityRequest.getDefaultInstance()));
+        assertTrue(
+                Set.of(Status.Code.RESOURCE_EXHAUSTED, Status.Code.INTERNAL)
+                        .contains(failure.getStatus().getCode()),
+                failure.toString());
+        assertEquals("user", server.client("alice").whoami().role());
+    }
+
+    @Test
+    void request_thatIsNoMessage_isMalformed() {
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> ClientCalls.blockingUnaryCall(channel, RAW, CallOptions.DEFAULT, new byte[] {10, 100, 1}));
+        assertEquals(Status.Code.INVALID_ARGUMENT, failure.getStatus().getCode());
+        assertEquals(
+                Reason.MALFORMED_BODY,
+                GrpcErrors.toWorkerException(failure, "server").reason());
+        assertEquals(
+                1, String.valueOf(failure.getStatus().getDescription()).lines().count());
+    }
+
+    @Test
+    void request_withBadField_namesIt() {
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        GetJobRequest request = GetJobRequest.newBuilder().setJobId("../../etc").build();
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> JobServiceGrpc.newBlockingStub(channel).getJob(request));
+        WorkerException explained = GrpcErrors.toWorkerException(failure, "server");
+        assertEquals(Reason.INVALID_FIELD, explained.reason());
+        assertEquals("job_id", explained.details().get("field"));
+    }
+
+    @Test
+    void plainText_onTheTlsPort_isClosed() throws Exception {
+        try (Socket socket = connect()) {
+            socket.getOutputStream().write("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            byte[] answer = socket.getInputStream().readAllBytes();
+            assertTrue(answer.length < 16, "more than an alert");
+        }
+    }
+
+    @Test
+    void waitingCall_deadlinePassed_isFreed() {
+        Job job = TestServer.start(server.client("alice"), "sleep 100");
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> JobServiceGrpc.newBlockingStub(channel)
+                        .withDeadlineAfter(300, TimeUnit.MILLISECONDS)
+                        .getJob(GetJobRequest.newBuilder()
+                                .setJobId(job.id().toString())
+                                .setWaitTerminal(com.google.protobuf.Duration.newBuilder()
+                                        .setSeconds(30))
+                                .build()));
+        assertEquals(Status.Code.DEADLINE_EXCEEDED, failure.getStatus().getCode());
+        await().until(() -> server.server().waitingCalls() == 0);
+    }
+
+    @Test
+    void await_interrupted_throwsAndFreesTheCall() throws Exception {
+        JobWorker client = server.client("alice");
+        Job job = TestServer.start(client, "sleep 100");
+        CompletableFuture<Void> interrupted = new CompletableFuture<>();
+        Thread waiter = Thread.ofVirtual().start(() -> {
+            assertThrows(InterruptedException.class, () -> client.await(job.id(), Duration.ofSeconds(30)));
+            interrupted.complete(null);
+        });
+        await().until(() -> server.server().waitingCalls() == 1);
+        waiter.interrupt();
+        interrupted.get(10, TimeUnit.SECONDS);
+        await().until(() -> server.server().waitingCalls() == 0);
+    }
+
+    @Test
+    void health_isServed() {
+        ManagedChannel channel = server.channel("mallory", WINDOW, server.port());
+        assertEquals(
+                ServingStatus.SERVING,
+                HealthGrpc.newBlockingStub(channel)
+                        .check(HealthCheckRequest.getDefaultInstance())
+                        .getStatus());
+    }
+
+    @Test
+    void reflection_listsServices() throws Exception {
+        CompletableFuture<Set<String>> names = new CompletableFuture<>();
+        StreamObserver<ServerReflectionRequest> requests = ServerReflectionGrpc.newStub(
+                        server.channel("alice", WINDOW, server.port()))
+                .serverReflectionInfo(new StreamObserver<>() {
+                    @Override
+                    public void onNext(ServerReflectionResponse response) {
+                        names.complete(response.getListServicesResponse().getServiceList().stream()
+                                .map(ServiceResponse::getName)
+                                .collect(Collectors.toSet()));
+                    }
+
+                    @Override
+                    public void onError(Throwable failure) {
+                        names.completeExceptionally(failure);
+                    }
+
+                    @Override
+                    public void onCompleted() {}
+                });
+        requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+        assertEquals(
+                Set.of(
+                        "jobworker.v1.JobService",
+                        "jobworker.v1.ServerService",
+                        "grpc.health.v1.Health",
+                        "grpc.reflection.v1.ServerReflection"),
+                names.get(10, TimeUnit.SECONDS));
+        requests.onCompleted();
+    }
+
+    private Socket connect() throws Exception {
+        return new Socket(InetAddress.getLoopbackAddress(), server.port());
+    }
+
+    private static final Marshaller<byte[]> BYTES = new Marshaller<>() {
+        @Override
+        public InputStream stream(byte[] value) {
+            return new ByteArrayInputStream(value);
+        }
+
+        @Override
+        public byte[] parse(InputStream stream) {
+            return new byte[0];
+        }
+    };
+
+    private static final MethodDescriptor<byte[], byte[]> RAW = MethodDescriptor.<byte[], byte[]>newBuilder()
+            .setType(MethodDescriptor.MethodType.UNARY)
+            .setFullMethodName("jobworker.v1.JobService/GetJob")
+            .setRequestMarshaller(BYTES)
+            .setResponseMarshaller(BYTES)
+            .build();
+}
