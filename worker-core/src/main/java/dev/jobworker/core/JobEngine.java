@@ -3,67 +3,267 @@ package dev.jobworker.core;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Runs jobs and keeps them in a state directory. One engine a directory. Thread-safe.
  *
- * <p>Every method that names a job throws {@link JobException} with {@link Failure.NoSuchJob} if there is none, and with {@link Failure.Closed}
+ * <p>The disk is the truth: each job is kept by a native shim that outlives this JVM; an engine opened later on the same directory finds every job
+ * as it is by then.
+ *
+ * <p>Every method throws {@link JobException}: with {@link Failure.NoSuchJob} if it names a job that does not exist, with {@link Failure.Closed}
  * after {@link #close}.
  */
 public final class JobEngine implements AutoCloseable {
-    private JobEngine() {}
+    private static final System.Logger LOG = System.getLogger(JobEngine.class.getName());
 
-    /** Opens the engine on {@code stateDirectory}, making it if it is absent, and takes up every job that is there. */
+    /** Beyond the grace period of {@code STOP_JOBS}: time for the kills, the last bytes and the records. */
+    private static final Duration END_MARGIN = Duration.ofSeconds(15);
+
+    private final EngineOptions options;
+    private final StateDirectory state;
+    private final Launcher launcher;
+    private final Admission admission;
+    private final Supervision supervision;
+    private final JobStarter starter;
+    private final OutputFollower.BufferPool buffers = new OutputFollower.BufferPool();
+
+    /** Shared by calls that need the launcher or a shim, exclusive for {@link #close}, which so waits for those that are under way. */
+    private final ReadWriteLock lifecycle = new ReentrantReadWriteLock();
+
+    /** Written under the exclusive lock. */
+    private volatile boolean closed;
+
+    /** Opens an engine with {@link EngineOptions#DEFAULTS}. */
+    public static JobEngine open(Path stateDirectory) throws IOException {
+        return open(stateDirectory, EngineOptions.DEFAULTS);
+    }
+
+    /**
+     * Opens the engine on {@code stateDirectory}, which is made if it is absent, and takes up every job that is there.
+     *
+     * @throws IOException if another engine uses the directory, or it cannot be used
+     */
     public static JobEngine open(Path stateDirectory, EngineOptions options) throws IOException {
-        throw new UnsupportedOperationException();
+        return open(stateDirectory, options, InstantSource.system(), _ -> {});
     }
 
-    /** Starts a job and returns it when its program has been executed. */
+    static JobEngine open(Path stateDirectory, EngineOptions options, InstantSource clock, Consumer<StartStep> steps)
+            throws IOException {
+        StateDirectory state = StateDirectory.open(stateDirectory);
+        try {
+            JobEngine engine = new JobEngine(state, options, clock, steps);
+            engine.recover();
+            return engine;
+        } catch (IOException | RuntimeException e) {
+            state.close();
+            throw e;
+        }
+    }
+
+    private JobEngine(StateDirectory state, EngineOptions options, InstantSource clock, Consumer<StartStep> steps)
+            throws IOException {
+        this.state = state;
+        this.options = options;
+        launcher = new Launcher(HelperProgram.install(state.helpers()));
+        launcher.ensureRunning();
+        admission = new Admission(options.maxRunningJobs());
+        supervision = new Supervision(state, admission, clock);
+        starter = new JobStarter(options, clock, steps, state, launcher, admission, supervision);
+    }
+
+    private void recover() throws IOException {
+        List<JobId> ids = state.jobIds();
+        try (ExecutorService recoveries = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (JobId id : ids) {
+                recoveries.execute(() -> {
+                    try {
+                        takeUp(id);
+                    } catch (IOException | RuntimeException e) {
+                        LOG.log(System.Logger.Level.ERROR, "cannot take up job " + id, e);
+                    }
+                });
+            }
+        }
+    }
+
+    private void takeUp(JobId id) throws IOException {
+        SupervisedJob job = supervision.takeUp(id, new JobFolder(state.jobs().resolve(id.toString())));
+        if (job != null) {
+            starter.remember(job);
+        }
+    }
+
+    /**
+     * Starts a job and returns it when its program has been executed.
+     *
+     * @throws JobException with {@link Failure.ExecFailed} if it could not be executed: then there is no job, no process and no file
+     */
     public Job start(StartRequest request) {
-        throw new UnsupportedOperationException();
+        return whileOpen(() -> starter.start(request).job());
     }
 
+    /** Returns a job as it is now. */
     public Job get(JobId id) {
-        throw new UnsupportedOperationException();
+        return find(id).job();
+    }
+
+    private SupervisedJob find(JobId id) {
+        checkOpen();
+        return supervision.find(id).orElseThrow(() -> new JobException(new Failure.NoSuchJob(id)));
     }
 
     /** Returns at most {@code max} jobs that match, newest first, older than {@code before} if that is given. */
     public List<Job> list(JobFilter filter, @Nullable JobId before, int max) {
-        throw new UnsupportedOperationException();
+        checkOpen();
+        return supervision.newestFirst(before).stream()
+                .map(SupervisedJob::job)
+                .filter(filter::matches)
+                .limit(max)
+                .toList();
     }
 
-    /** Orders the end of a job and returns it as it then is, without waiting. Does nothing to a job that is final or stops earlier. */
+    /** Returns the number of jobs that are not final, with those that are being started. */
+    public int runningJobs() {
+        return admission.running();
+    }
+
+    /** Returns the number of all jobs. */
+    public int retainedJobs() {
+        return supervision.size();
+    }
+
+    /**
+     * Orders the end of a job: SIGTERM and SIGCONT to its process group, SIGKILL to its whole tree after the grace period, at once if that is
+     * zero. Does not wait. Of several orders the earliest deadline holds; the end is the first one's. Does nothing to a final job.
+     *
+     * @return the job as it then is
+     */
     public Job stop(JobId id, Duration gracePeriod, String requestedBy) {
-        throw new UnsupportedOperationException();
+        JobSpec.checkGracePeriod(gracePeriod);
+        return whileOpen(() -> {
+            SupervisedJob job = find(id);
+            job.stop(Cause.Kind.STOP_REQUEST, gracePeriod, requestedBy);
+            return job.job();
+        });
     }
 
     /** Sends a signal to the process group of the main process. Does nothing to a final job. */
     public Job signal(JobId id, Signal signal) {
-        throw new UnsupportedOperationException();
+        return whileOpen(() -> {
+            SupervisedJob job = find(id);
+            job.signal(signal);
+            return job.job();
+        });
     }
 
+    /**
+     * Opens a reader of the job's output.
+     *
+     * @throws JobException with {@link Failure.OffsetOutOfRange} or {@link Failure.OutputTruncated} if there is no such offset
+     */
     public OutputReader output(JobId id, OutputQuery query) {
-        throw new UnsupportedOperationException();
+        SupervisedJob job = find(id);
+        try {
+            return new OutputFollower(job, query, buffers);
+        } catch (IOException e) {
+            throw new JobException(new Failure.Internal("opening the output of job " + id + ": " + e), e);
+        }
     }
 
     /** Waits until the job is final, at most {@code maxWait}, and returns it as it then is. */
     public Job await(JobId id, Duration maxWait) throws InterruptedException {
-        throw new UnsupportedOperationException();
+        return find(id).await(maxWait);
     }
 
     /** Completes with the final job; exceptionally with {@link JobException} if the engine is closed before. */
     public CompletionStage<Job> onExit(JobId id) {
-        throw new UnsupportedOperationException();
+        return find(id).onExit();
     }
 
-    /** Removes a final job and its output. */
+    /**
+     * Removes a final job and its output. Who reads the output at this moment reads on to the end.
+     *
+     * @throws JobException with {@link Failure.NotFinal} if it is not final
+     */
     public void delete(JobId id) {
-        throw new UnsupportedOperationException();
+        SupervisedJob job = find(id);
+        if (!job.job().state().isFinal()) {
+            throw new JobException(new Failure.NotFinal(id));
+        }
+        if (!supervision.remove(job)) {
+            throw new JobException(new Failure.NoSuchJob(id));
+        }
+        starter.forget(job);
+        try {
+            job.folder().delete();
+        } catch (IOException e) {
+            throw JobStarter.storageFailure("removing job " + id, e);
+        }
     }
 
+    /** Lets go of all jobs, or stops them, as {@link EngineOptions#onClose} says. Ends all waiting calls. Never fails. */
     @Override
-    public void close() {}
+    public void close() {
+        lifecycle.writeLock().lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+        } finally {
+            lifecycle.writeLock().unlock();
+        }
+        if (options.onClose() == EngineOptions.OnClose.STOP_JOBS) {
+            stopJobs();
+        }
+        supervision.close();
+        launcher.close();
+        try {
+            state.close();
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "closing the state directory", e);
+        }
+    }
+
+    private void stopJobs() {
+        List<SupervisedJob> running = supervision.newestFirst(null).stream()
+                .filter(job -> !job.job().state().isFinal())
+                .toList();
+        running.forEach(
+                job -> job.stop(Cause.Kind.WORKER_SHUTDOWN, options.closeGracePeriod(), "shutdown of the worker"));
+        long deadline = OutputReader.deadline(options.closeGracePeriod().plus(END_MARGIN));
+        try {
+            for (SupervisedJob job : running) {
+                job.await(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private <T> T whileOpen(Supplier<T> call) {
+        lifecycle.readLock().lock();
+        try {
+            checkOpen();
+            return call.get();
+        } finally {
+            lifecycle.readLock().unlock();
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new JobException(new Failure.Closed());
+        }
+    }
 }

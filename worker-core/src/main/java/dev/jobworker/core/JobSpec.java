@@ -104,9 +104,17 @@ public record JobSpec(
     public JobSpec withoutSecrets() {
         Map<String, String> names = new TreeMap<>(environment);
         names.replaceAll((_, _) -> "");
+        return with(names, JobInput.EMPTY);
+    }
+
+    JobSpec withoutInput() {
+        return with(environment, JobInput.EMPTY);
+    }
+
+    private JobSpec with(Map<String, String> newEnvironment, JobInput newInput) {
         return new JobSpec(
                 argv,
-                names,
+                newEnvironment,
                 workingDirectory,
                 user,
                 limits,
@@ -117,7 +125,7 @@ public record JobSpec(
                 gracePeriod,
                 labels,
                 output,
-                JobInput.EMPTY);
+                newInput);
     }
 
     /** Shows no values of variables and no argument but the program: both may be secret. */

@@ -11,10 +11,13 @@ public sealed interface OutputEvent {
      *
      * @param offset where the bytes begin in the view that was asked for
      * @param stream the stream that the job wrote them to
-     * @param time when the first of them arrived
+     * @param time when the first of them arrived; the others came less than {@value #TIME_SPAN_MICROS} microseconds later
      * @param bytes at least one byte; valid until the next call to the reader
      */
-    record Chunk(long offset, StdStream stream, Instant time, ByteBuffer bytes) implements OutputEvent {}
+    record Chunk(long offset, StdStream stream, Instant time, ByteBuffer bytes) implements OutputEvent {
+        /** How much later than its first byte the others of a chunk may have arrived. */
+        static final long TIME_SPAN_MICROS = 50_000;
+    }
 
     /** Nothing came for as long as the caller wanted to wait. */
     record Idle(long nextOffset) implements OutputEvent {}

@@ -14,7 +14,7 @@ import java.time.Duration;
 public interface OutputReader extends AutoCloseable {
 
     /** As long as one wants to wait when there is nothing else to do. */
-    Duration FOREVER = Duration.ofDays(365_000);
+    Duration FOREVER = Duration.ofDays(36_500);
 
     /**
      * Waits for the next event, at most {@code maxWait}.
@@ -51,6 +51,11 @@ public interface OutputReader extends AutoCloseable {
                 }
             }
         }
+    }
+
+    /** Returns the {@link System#nanoTime} at which {@code wait} is over, {@code Long.MAX_VALUE} for {@link #FOREVER}. */
+    static long deadline(Duration wait) {
+        return wait.compareTo(FOREVER) >= 0 ? Long.MAX_VALUE : System.nanoTime() + Math.max(0, wait.toNanos());
     }
 
     /** Frees the reader. Never fails; a second call does nothing. */

@@ -1,0 +1,194 @@
+package dev.jobworker.core;
+
+import java.io.IOException;
+import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.function.Consumer;
+
+/** Starts jobs, each request once: folder on disk, request to the launcher, reply, supervision. */
+final class JobStarter {
+    private static final System.Logger LOG = System.getLogger(JobStarter.class.getName());
+
+    private final EngineOptions options;
+    private final InstantSource clock;
+    private final Consumer<StartStep> steps;
+    private final StateDirectory state;
+    private final Launcher launcher;
+    private final Admission admission;
+    private final Supervision supervision;
+    private final ConcurrentMap<RequestKey, Start> starts = new ConcurrentHashMap<>();
+
+    /** What makes a request the same: who asks, and the name that he gave it. */
+    private record RequestKey(String owner, UUID requestId) {}
+
+    /** A start that is under way, or succeeded; failed ones are forgotten. */
+    private record Start(String digest, CompletableFuture<SupervisedJob> job) {}
+
+    JobStarter(
+            EngineOptions options,
+            InstantSource clock,
+            Consumer<StartStep> steps,
+            StateDirectory state,
+            Launcher launcher,
+            Admission admission,
+            Supervision supervision) {
+        this.options = options;
+        this.clock = clock;
+        this.steps = steps;
+        this.state = state;
+        this.launcher = launcher;
+        this.admission = admission;
+        this.supervision = supervision;
+    }
+
+    SupervisedJob start(StartRequest request) {
+        long outputLimit = outputLimit(request.spec());
+        String digest = HelperProgram.sha256(JobFolder.canonical(request.spec()));
+        RequestKey key = new RequestKey(request.owner(), request.requestId());
+        Start mine = new Start(digest, new CompletableFuture<>());
+        Start earlier = starts.putIfAbsent(key, mine);
+        if (earlier != null) {
+            return repeated(request, digest, earlier);
+        }
+        try {
+            SupervisedJob job = launch(request, digest, outputLimit);
+            mine.job.complete(job);
+            return job;
+        } catch (RuntimeException | Error e) {
+            starts.remove(key, mine);
+            mine.job.completeExceptionally(e);
+            throw e;
+        }
+    }
+
+    /** Enters a job that was started by an earlier engine. */
+    void remember(SupervisedJob job) {
+        starts.put(key(job), new Start(job.requestDigest(), CompletableFuture.completedFuture(job)));
+    }
+
+    void forget(SupervisedJob job) {
+        starts.remove(key(job));
+    }
+
+    private static RequestKey key(SupervisedJob job) {
+        return new RequestKey(job.job().owner(), job.requestId());
+    }
+
+    private static SupervisedJob repeated(StartRequest request, String digest, Start earlier) {
+        if (!earlier.digest.equals(digest)) {
+            throw new JobException(new Failure.RequestIdReused(request.requestId()));
+        }
+        try {
+            return earlier.job.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof JobException failure ? new JobException(failure.failure(), e) : e;
+        }
+    }
+
+    private SupervisedJob launch(StartRequest request, String digest, long outputLimit) {
+        admission.enter(request.owner(), request.ownerLimit());
+        try {
+            return launchAdmitted(request, digest, outputLimit);
+        } catch (IOException e) {
+            admission.leave(request.owner());
+            throw storageFailure("preparing the folder of a job", e);
+        } catch (RuntimeException | Error e) {
+            admission.leave(request.owner());
+            throw e;
+        }
+    }
+
+    private SupervisedJob launchAdmitted(StartRequest request, String digest, long outputLimit) throws IOException {
+        JobSpec spec = request.spec();
+        JobId id = JobId.create(clock.millis());
+        JobRecord record = new JobRecord(
+                JobRecord.VERSION,
+                request.owner(),
+                request.requestId(),
+                digest,
+                clock.instant().truncatedTo(ChronoUnit.MICROS),
+                supervision.bootId(),
+                spec.withoutInput());
+        boolean sync = options.survivePowerLoss();
+        JobFolder folder = JobFolder.create(state.jobs(), id, record, spec.input(), sync);
+        steps.accept(StartStep.FOLDER_WRITTEN);
+        Optional<Launcher.Reply> reply;
+        try {
+            reply = launcher.start(
+                    startId -> StartFrame.encode(startId, id, folder, spec, outputLimit, sync),
+                    () -> steps.accept(StartStep.REQUEST_SENT));
+        } catch (IOException e) {
+            discard(folder);
+            throw new JobException(new Failure.Internal("running the launcher: " + e), e);
+        }
+        steps.accept(StartStep.REPLY_RECEIVED);
+        if (reply.isEmpty()) {
+            return afterLauncherDeath(id, folder, request.owner());
+        }
+        if (reply.get().pid() <= 0) {
+            discard(folder);
+            throw failure(reply.get(), spec);
+        }
+        return supervision.enterStarted(id, folder, record, reply.get().pid());
+    }
+
+    /** The launcher was killed between request and reply: the folder tells whether the job runs. */
+    private SupervisedJob afterLauncherDeath(JobId id, JobFolder folder, String owner) throws IOException {
+        SupervisedJob job = supervision.takeUp(id, folder);
+        if (job == null) {
+            throw new JobException(new Failure.Internal("the launcher was killed before it started the job"));
+        }
+        // A running job that is taken up is counted there.
+        admission.leave(owner);
+        return job;
+    }
+
+    private static void discard(JobFolder folder) {
+        try {
+            folder.delete();
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "removing " + folder.path() + " after a failed start", e);
+        }
+    }
+
+    private static JobException failure(Launcher.Reply reply, JobSpec spec) {
+        ExecStage stage = ExecStage.of(reply.stage());
+        String error = Errno.text(reply.errno());
+        if (stage == ExecStage.FOLDER && (reply.errno() == Errno.ENOSPC || reply.errno() == Errno.EDQUOT)) {
+            return new JobException(new Failure.StorageFull(stage.doing(), error));
+        }
+        String program = spec.argv().getFirst();
+        String subject = switch (stage) {
+            case DIRECTORY -> program + " in " + spec.workingDirectory();
+            case USER -> program + " as " + spec.user();
+            case REQUEST, FOLDER, FORK, STDIO, LIMIT, NICE, PRIVILEGES, EXEC -> program;
+        };
+        return new JobException(new Failure.ExecFailed(stage, reply.errno(), error, subject));
+    }
+
+    /** Java has no errno: the kernel's text at the end of the message tells a full disk from other trouble. */
+    static JobException storageFailure(String doing, IOException e) {
+        String text = String.valueOf(e.getMessage());
+        boolean full = text.endsWith(Errno.text(Errno.ENOSPC)) || text.endsWith(Errno.text(Errno.EDQUOT));
+        return new JobException(
+                full ? new Failure.StorageFull(doing, text) : new Failure.Internal(doing + ": " + e), e);
+    }
+
+    private long outputLimit(JobSpec spec) {
+        Long asked = spec.output().limitBytes();
+        if (asked == null) {
+            return options.maxOutputBytes();
+        }
+        if (asked > options.maxOutputBytes()) {
+            throw new JobException(new Failure.Invalid(
+                    "output.limit_bytes", "is more than the worker allows, " + options.maxOutputBytes()));
+        }
+        return asked;
+    }
+}

@@ -1,0 +1,273 @@
+package dev.jobworker.core;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The engine's reader: a position in the output of one job.
+ *
+ * <p>Waiting: the follower names its thread in {@code waiter}, looks once more whether there is news, and parks. A publisher first replaces
+ * the snapshot and then unparks whoever is named. Either the follower sees the new snapshot or the publisher sees the waiter.
+ *
+ * <p>Memory: while it waits, a follower holds no buffer.
+ */
+final class OutputFollower implements OutputReader {
+    private static final System.Logger LOG = System.getLogger(OutputFollower.class.getName());
+
+    /** Read at once, at most: large enough that system calls cost little beside copying. */
+    private static final int CHUNK_BYTES = 256 << 10;
+
+    private final SupervisedJob supervised;
+    private final OutputQuery query;
+    private final BufferPool buffers;
+    /** Where this reader stops even if the output goes on, and why. */
+    private final long end;
+
+    private final OutputEvent.End.Reason endReason;
+
+    private OutputFiles files;
+    private long position;
+    private @Nullable ByteBuffer buffer;
+
+    private volatile @Nullable Thread waiter;
+    private volatile boolean closed;
+
+    /** Whether a thread is inside {@link #next}: then that thread frees the files. Guarded by this object's monitor. */
+    private boolean reading;
+
+    OutputFollower(SupervisedJob supervised, OutputQuery query, BufferPool buffers) throws IOException {
+        this.supervised = supervised;
+        this.query = query;
+        this.buffers = buffers;
+        OutputInfo now = supervised.job().output();
+        files = new OutputFiles(supervised.folder());
+        try {
+            position = begin(query, now);
+        } catch (IOException | RuntimeException e) {
+            files.close();
+            throw e;
+        }
+        long limit = query.limitBytes() > Long.MAX_VALUE - position ? Long.MAX_VALUE : position + query.limitBytes();
+        long size = now.bytes(query.view());
+        end = query.follow() ? limit : Math.min(limit, size);
+        endReason = query.follow() || limit < size ? OutputEvent.End.Reason.LIMIT : OutputEvent.End.Reason.CAUGHT_UP;
+        supervised.add(this);
+    }
+
+    private long begin(OutputQuery query, OutputInfo now) throws IOException {
+        long size = now.bytes(query.view());
+        return switch (query.from()) {
+            case OutputQuery.From.Offset(long offset) -> {
+                if (offset > size) {
+                    throw new JobException(new Failure.OffsetOutOfRange(offset, size));
+                }
+                if (offset < now.earliestOffset() && query.view() == OutputView.COMBINED) {
+                    throw new JobException(new Failure.OutputTruncated(offset, now.earliestOffset()));
+                }
+                yield offset;
+            }
+            case OutputQuery.From.TailBytes(long count) -> Math.max(now.earliestOffset(), size - count);
+            case OutputQuery.From.TailLines(long count) -> beginOfLastLines(count, now.earliestOffset(), size);
+        };
+    }
+
+    /** Reads backwards until {@code count} line ends were passed; the one that ends the output ends its last line. */
+    private long beginOfLastLines(long count, long earliest, long size) throws IOException {
+        if (count == 0) {
+            return size;
+        }
+        ByteBuffer block = buffers.take();
+        try {
+            long toPass = count;
+            for (long blockEnd = size; blockEnd > earliest; ) {
+                long blockBegin = Math.max(earliest, blockEnd - block.capacity());
+                files.read(query.view(), blockBegin, blockEnd, false, block.clear());
+                for (int i = block.position() - 1; i >= 0; i--) {
+                    boolean lastByte = blockBegin + i == size - 1;
+                    if (block.get(i) == '\n' && !lastByte && --toPass == 0) {
+                        return blockBegin + i + 1;
+                    }
+                }
+                blockEnd = blockBegin;
+            }
+            return earliest;
+        } finally {
+            buffers.give(block);
+        }
+    }
+
+    @Override
+    public OutputEvent next(Duration maxWait) throws InterruptedException {
+        enter();
+        try {
+            return nextEvent(OutputReader.deadline(maxWait));
+        } finally {
+            leave();
+        }
+    }
+
+    private OutputEvent nextEvent(long deadline) throws InterruptedException {
+        while (true) {
+            if (closed || supervised.isEngineClosed()) {
+                throw new JobException(new Failure.Closed());
+            }
+            Job job = supervised.job();
+            long size = job.output().bytes(query.view());
+            if (position < Math.min(size, end)) {
+                return read(Math.min(size, end));
+            }
+            releaseBuffer();
+            if (job.state().isFinal() && position >= size) {
+                return new OutputEvent.End(OutputEvent.End.Reason.COMPLETE, position, job);
+            }
+            if (position >= end) {
+                return new OutputEvent.End(endReason, position, job);
+            }
+            if (!park(job, deadline)) {
+                return new OutputEvent.Idle(position);
+            }
+        }
+    }
+
+    /** Waits until there is another snapshot than {@code seen}, or the reader or the engine closed. Returns false at the deadline. */
+    @SuppressWarnings("ReferenceEquality") // a snapshot is replaced as a whole
+    private boolean park(Job seen, long deadline) throws InterruptedException {
+        waiter = Thread.currentThread();
+        try {
+            while (supervised.job() == seen && !closed && !supervised.isEngineClosed()) {
+                if (Thread.interrupted()) {
+                    throw new InterruptedException();
+                }
+                if (deadline == Long.MAX_VALUE) {
+                    LockSupport.park(this);
+                } else {
+                    long left = deadline - System.nanoTime();
+                    if (left <= 0) {
+                        return false;
+                    }
+                    LockSupport.parkNanos(this, left);
+                }
+            }
+            return true;
+        } finally {
+            waiter = null;
+        }
+    }
+
+    /** Called after a new snapshot was published, by any thread. */
+    void wake() {
+        Thread thread = waiter;
+        if (thread != null) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    private OutputEvent.Chunk read(long published) throws InterruptedException {
+        ByteBuffer target = buffer == null ? buffers.take() : buffer.clear();
+        buffer = target;
+        try {
+            OutputFiles.Origin origin = files.read(query.view(), position, published, true, target);
+            target.flip();
+            OutputEvent.Chunk chunk =
+                    new OutputEvent.Chunk(position, origin.stream(), origin.time(), target.asReadOnlyBuffer());
+            position += target.remaining();
+            return chunk;
+        } catch (ClosedByInterruptException interrupted) {
+            reopen();
+            throw new InterruptedException();
+        } catch (IOException e) {
+            throw new JobException(
+                    new Failure.Internal(
+                            "reading the output of job " + supervised.job().id() + " at " + position + ": " + e),
+                    e);
+        }
+    }
+
+    /** The interrupt closed a channel; the reader stays usable. */
+    private void reopen() {
+        Thread.interrupted();
+        closeFiles();
+        try {
+            files = new OutputFiles(supervised.folder());
+        } catch (IOException e) {
+            throw new JobException(new Failure.Internal("opening the output again: " + e), e);
+        }
+    }
+
+    private void releaseBuffer() {
+        if (buffer != null) {
+            buffers.give(buffer);
+            buffer = null;
+        }
+    }
+
+    private void enter() {
+        synchronized (this) {
+            if (closed) {
+                throw new JobException(new Failure.Closed());
+            }
+            reading = true;
+        }
+    }
+
+    private void leave() {
+        boolean free;
+        synchronized (this) {
+            reading = false;
+            free = closed;
+        }
+        if (free) {
+            closeFiles();
+        }
+    }
+
+    @Override
+    public void close() {
+        boolean free;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            free = !reading;
+        }
+        supervised.remove(this);
+        wake();
+        if (free) {
+            closeFiles();
+        }
+    }
+
+    /** The buffer does not go back to the pool: its last reader may still look at it. */
+    private void closeFiles() {
+        try {
+            files.close();
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "closing the output of a job", e);
+        }
+    }
+
+    /** Buffers of {@link #CHUNK_BYTES}, shared by all followers of an engine: as many as are reading at one moment, and a few to spare. */
+    static final class BufferPool {
+        private static final int SPARE = 16;
+
+        private final Queue<ByteBuffer> spare = new ConcurrentLinkedQueue<>();
+
+        ByteBuffer take() {
+            ByteBuffer buffer = spare.poll();
+            return buffer == null ? ByteBuffer.allocateDirect(CHUNK_BYTES) : buffer;
+        }
+
+        void give(ByteBuffer buffer) {
+            if (spare.size() < SPARE) {
+                spare.offer(buffer.clear());
+            }
+        }
+    }
+}

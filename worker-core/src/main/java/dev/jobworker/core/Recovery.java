@@ -1,0 +1,135 @@
+package dev.jobworker.core;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Finds the truth about a job from its folder, whatever died and whenever. See PROTOCOL.md, "Order of a start, and what a crash leaves". */
+final class Recovery {
+    private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
+    private static final Duration FIRST_STATUS_WAIT = Duration.ofSeconds(10);
+
+    private final InstantSource clock;
+    private final String bootId;
+
+    Recovery(InstantSource clock) throws IOException {
+        this.clock = clock;
+        bootId = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+    }
+
+    /** Returns what names this boot of the machine. */
+    String bootId() {
+        return bootId;
+    }
+
+    /** The truth about a job. */
+    sealed interface Found {
+        /** It has an end. */
+        record Over(ExitRecord exit) implements Found {}
+
+        /** Its shim answered. */
+        record Alive(SupervisedJob job) implements Found {}
+
+        /** No process of it was ever executed. */
+        record NeverStarted() implements Found {}
+    }
+
+    /** Connects to a shim and enters its job, or throws IOException if no shim listens. */
+    interface Connector {
+        SupervisedJob connect() throws IOException;
+    }
+
+    /** Finds what became of a job of which nothing is known but its folder. */
+    Found find(JobFolder folder, JobRecord record, Connector shim) throws IOException {
+        Optional<ExitRecord> exit = folder.readExit();
+        if (exit.isPresent()) {
+            return new Found.Over(exit.get());
+        }
+        if (!record.bootId().equals(bootId)) {
+            return new Found.Over(lose(folder, "the machine was restarted while the job ran"));
+        }
+        @Nullable SupervisedJob alive = connect(folder, shim);
+        if (alive != null) {
+            return new Found.Alive(alive);
+        }
+        try (FileChannel lockFile = folder.openLock()) {
+            FileLock lock = lockFile.tryLock();
+            if (lock == null) {
+                // Somebody holds it and did not listen a moment ago: a start that has just come so far, or a shim that
+                // leaves.
+                alive = connect(folder, shim);
+                if (alive != null) {
+                    return new Found.Alive(alive);
+                }
+                lockFile.lock();
+            }
+            if (!folder.wasStarted() && folder.readExit().isEmpty()) {
+                return new Found.NeverStarted();
+            }
+            return new Found.Over(endWithLock(folder));
+        }
+    }
+
+    private static @Nullable SupervisedJob connect(JobFolder folder, Connector shim) throws IOException {
+        if (!Files.exists(folder.socket())) {
+            return null;
+        }
+        SupervisedJob job;
+        try {
+            job = shim.connect();
+        } catch (IOException nobodyListens) {
+            return null;
+        }
+        try {
+            if (!job.awaitFirstStatus(FIRST_STATUS_WAIT)) {
+                LOG.log(System.Logger.Level.WARNING, "the shim in " + folder.path() + " does not answer");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while jobs were taken up", e);
+        }
+        return job;
+    }
+
+    /** Finds the end of a job whose shim is gone, or leaves. */
+    ExitRecord findEnd(JobFolder folder) {
+        try {
+            Optional<ExitRecord> exit = folder.readExit();
+            if (exit.isPresent()) {
+                return exit.get();
+            }
+            // Held until the shim is reaped and its tree is swept.
+            try (FileChannel lockFile = folder.openLock()) {
+                lockFile.lock();
+                return endWithLock(folder);
+            }
+        } catch (IOException | UncheckedIOException e) {
+            LOG.log(System.Logger.Level.ERROR, "finding the end of the job in " + folder.path(), e);
+            return ExitRecord.lost("the exit record cannot be read: " + e, clock.instant(), OutputInfo.EMPTY);
+        }
+    }
+
+    private ExitRecord endWithLock(JobFolder folder) throws IOException {
+        Optional<ExitRecord> exit = folder.readExit();
+        return exit.isPresent()
+                ? exit.get()
+                : lose(folder, "the shim of the job ended without an exit record: it was killed");
+    }
+
+    private ExitRecord lose(JobFolder folder, String evidence) throws IOException {
+        ExitRecord lost = ExitRecord.lost(evidence, clock.instant(), OutputFiles.repair(folder));
+        try {
+            folder.writeExit(lost);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "recording that a job is lost in " + folder.path(), e);
+        }
+        return lost;
+    }
+}

@@ -1,0 +1,194 @@
+package dev.jobworker.core;
+
+import static java.lang.System.Logger.Level.ERROR;
+import static java.lang.System.Logger.Level.WARNING;
+
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * The worker's end of all control sockets: one thread, "jobworker-shims", that sleeps in a selector until a shim has news or somebody has an
+ * order for one.
+ */
+final class ShimLoop implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(ShimLoop.class.getName());
+
+    private final Selector selector;
+    private final Thread thread;
+    private final Queue<Link> linksWithOrders = new ConcurrentLinkedQueue<>();
+    private volatile boolean closed;
+
+    ShimLoop() throws IOException {
+        selector = Selector.open();
+        thread = Thread.ofPlatform().name("jobworker-shims").daemon().unstarted(this::run);
+        thread.start();
+    }
+
+    /** Who is told what a shim says. Called by the loop's thread: must not block. */
+    interface Listener {
+        void status(ShimStatus status);
+
+        /** The shim closed the connection or is gone. */
+        void ended();
+    }
+
+    /**
+     * Connects to the shim that listens on {@code socket}.
+     *
+     * @throws IOException if none does
+     */
+    Link connect(Path socket, Listener listener) throws IOException {
+        SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+        try {
+            channel.configureBlocking(false);
+            Link link = new Link(listener, channel);
+            channel.register(selector, SelectionKey.OP_READ, link);
+            selector.wakeup();
+            return link;
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    private void run() {
+        while (!closed) {
+            try {
+                selector.select(this::serve);
+                for (Link link = linksWithOrders.poll(); link != null; link = linksWithOrders.poll()) {
+                    link.flush();
+                }
+            } catch (IOException | RuntimeException e) {
+                LOG.log(ERROR, "serving the control sockets", e);
+            }
+        }
+        for (SelectionKey key : selector.keys()) {
+            ((Link) key.attachment()).disconnect();
+        }
+        try {
+            selector.close();
+        } catch (IOException e) {
+            LOG.log(WARNING, "closing the selector of the control sockets", e);
+        }
+    }
+
+    private void serve(SelectionKey key) {
+        Link link = (Link) key.attachment();
+        if (key.isValid() && key.isWritable()) {
+            link.flush();
+        }
+        if (key.isValid() && key.isReadable()) {
+            link.read();
+        }
+    }
+
+    /** Lets go of all shims. Their jobs go on. */
+    @Override
+    public void close() {
+        closed = true;
+        selector.wakeup();
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The connection to one shim. Everything but {@link #send} runs in the loop's thread. */
+    final class Link {
+        private static final int MAX_WAITING_ORDERS = 16;
+
+        private final Listener listener;
+        private final SocketChannel channel;
+        private final Queue<ByteBuffer> orders = new ArrayBlockingQueue<>(MAX_WAITING_ORDERS);
+        private final ByteBuffer received =
+                ByteBuffer.allocate(16 * ShimStatus.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+
+        private Link(Listener listener, SocketChannel channel) {
+            this.listener = listener;
+            this.channel = channel;
+        }
+
+        /** Queues an order, from any thread. Returns false if the shim has not taken the last {@value #MAX_WAITING_ORDERS} yet. */
+        boolean send(ByteBuffer order) {
+            if (!orders.offer(order)) {
+                return false;
+            }
+            linksWithOrders.add(this);
+            selector.wakeup();
+            return true;
+        }
+
+        private void read() {
+            try {
+                int count;
+                do {
+                    count = channel.read(received);
+                    takeLatestStatus();
+                } while (count > 0);
+                if (count < 0) {
+                    end();
+                }
+            } catch (IOException reset) {
+                end();
+            }
+        }
+
+        /** Each status replaces those before it. */
+        private void takeLatestStatus() {
+            int whole = received.position() / ShimStatus.BYTES;
+            if (whole > 0) {
+                received.flip().position((whole - 1) * ShimStatus.BYTES);
+                ShimStatus status = ShimStatus.decode(received);
+                received.compact();
+                listener.status(status);
+            }
+        }
+
+        private void flush() {
+            try {
+                for (ByteBuffer order = orders.peek(); order != null; order = orders.peek()) {
+                    channel.write(order);
+                    if (order.hasRemaining()) {
+                        channel.keyFor(selector).interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+                        return;
+                    }
+                    orders.remove();
+                }
+                channel.keyFor(selector).interestOps(SelectionKey.OP_READ);
+            } catch (IOException | CancelledKeyException gone) {
+                // The shim has left; reading says so, after its last status.
+                orders.clear();
+            }
+        }
+
+        private void end() {
+            disconnect();
+            listener.ended();
+        }
+
+        private void disconnect() {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                LOG.log(WARNING, "closing a control socket", e);
+            }
+        }
+    }
+}

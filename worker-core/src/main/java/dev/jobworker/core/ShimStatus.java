@@ -1,0 +1,44 @@
+package dev.jobworker.core;
+
+import java.nio.ByteBuffer;
+
+/** What a shim says of its job (PROTOCOL.md, "Control socket"). */
+record ShimStatus(int protocol, int pid, boolean stopping, Cause.Kind cause, OutputInfo output) {
+    static final int BYTES = 64;
+
+    /** Reads the 64 little-endian bytes at the buffer's position. */
+    static ShimStatus decode(ByteBuffer buffer) {
+        int end = buffer.position() + BYTES;
+        int protocol = buffer.getInt();
+        int pid = buffer.getInt();
+        boolean stopping = buffer.getInt() != 0;
+        int cause = buffer.getInt();
+        long stdout = buffer.getLong();
+        long stderr = buffer.getLong();
+        long truncated = buffer.getLong();
+        long earliest = buffer.getLong();
+        buffer.position(end);
+        return new ShimStatus(
+                protocol, pid, stopping, kind(cause), new OutputInfo(stdout, stderr, earliest, truncated, false));
+    }
+
+    private static Cause.Kind kind(int number) {
+        return switch (number) {
+            case 1 -> Cause.Kind.STOP_REQUEST;
+            case 2 -> Cause.Kind.TIMEOUT;
+            case 3 -> Cause.Kind.OUTPUT_LIMIT;
+            case 4 -> Cause.Kind.WORKER_SHUTDOWN;
+            default -> Cause.Kind.OWN_ACCORD;
+        };
+    }
+
+    static byte number(Cause.Kind kind) {
+        return switch (kind) {
+            case OWN_ACCORD -> 0;
+            case STOP_REQUEST -> 1;
+            case TIMEOUT -> 2;
+            case OUTPUT_LIMIT -> 3;
+            case WORKER_SHUTDOWN -> 4;
+        };
+    }
+}

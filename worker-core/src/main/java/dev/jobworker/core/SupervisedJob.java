@@ -1,0 +1,184 @@
+package dev.jobworker.core;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A job in memory: its latest snapshot, who waits for the next one, and the way to its shim.
+ *
+ * <p>A snapshot is immutable and replaced as a whole, so status and output sizes are always seen together: whoever sees a final status sees the
+ * final sizes, and the bytes were in the file before either. Writers are the loop's thread, {@code stop}, and the one thread that finds the end.
+ */
+final class SupervisedJob implements ShimLoop.Listener {
+    private final JobFolder folder;
+    private final Consumer<SupervisedJob> onShimGone;
+    private final UUID requestId;
+    private final String requestDigest;
+    private final CompletableFuture<Job> exit = new CompletableFuture<>();
+    private final CompletableFuture<ShimStatus> firstStatus = new CompletableFuture<>();
+    /** Readers of the output, from their opening to their closing. Each is woken only if it says that it waits. */
+    private final Set<OutputFollower> followers = ConcurrentHashMap.newKeySet();
+
+    /** Written under this object's monitor, read freely. */
+    private volatile Job job;
+
+    private volatile ShimLoop.@Nullable Link link;
+    private volatile boolean engineClosed;
+
+    SupervisedJob(Job job, JobRecord record, JobFolder folder, Consumer<SupervisedJob> onShimGone) {
+        this.job = job;
+        requestId = record.requestId();
+        requestDigest = record.requestDigest();
+        this.folder = folder;
+        this.onShimGone = onShimGone;
+        if (job.state().isFinal()) {
+            exit.complete(job);
+        }
+    }
+
+    Job job() {
+        return job;
+    }
+
+    UUID requestId() {
+        return requestId;
+    }
+
+    String requestDigest() {
+        return requestDigest;
+    }
+
+    JobFolder folder() {
+        return folder;
+    }
+
+    boolean isEngineClosed() {
+        return engineClosed;
+    }
+
+    void linkTo(ShimLoop.Link shim) {
+        link = shim;
+    }
+
+    /** Waits for the first word of the shim; false if it does not come in time. */
+    boolean awaitFirstStatus(Duration maxWait) throws InterruptedException {
+        try {
+            firstStatus.get(maxWait.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void status(ShimStatus status) {
+        update(before -> {
+            JobStatus now = status.stopping() || before.status() instanceof JobStatus.Stopping
+                    ? new JobStatus.Stopping(status.pid(), stopCause(before.status(), status))
+                    : new JobStatus.Running(status.pid());
+            return with(before, now, status.output());
+        });
+        firstStatus.complete(status);
+    }
+
+    private static Cause.Kind stopCause(JobStatus before, ShimStatus status) {
+        if (status.stopping()) {
+            return status.cause();
+        }
+        return before instanceof JobStatus.Stopping stopping ? stopping.cause() : Cause.Kind.STOP_REQUEST;
+    }
+
+    @Override
+    public void ended() {
+        link = null;
+        onShimGone.accept(this);
+    }
+
+    /** Publishes the end. The second end of a job is ignored. */
+    void end(JobStatus finalStatus, OutputInfo output) {
+        update(before -> with(before, finalStatus, output));
+        exit.complete(job);
+        firstStatus.complete(new ShimStatus(StartFrame.PROTOCOL, 0, false, Cause.Kind.OWN_ACCORD, output));
+    }
+
+    /** Orders a stop. Nothing happens if the job has ended. */
+    void stop(Cause.Kind cause, Duration gracePeriod, String requestedBy) {
+        if (order(ShimOrder.stop(cause, Signal.TERM, gracePeriod, requestedBy))) {
+            update(before -> before.status() instanceof JobStatus.Running(int pid)
+                    ? with(before, new JobStatus.Stopping(pid, cause), before.output())
+                    : before);
+        }
+    }
+
+    void signal(Signal signal) {
+        order(ShimOrder.signal(signal));
+    }
+
+    private boolean order(ByteBuffer order) {
+        ShimLoop.Link shim = link;
+        if (shim == null || job.state().isFinal()) {
+            return false;
+        }
+        if (!shim.send(order)) {
+            throw new JobException(new Failure.Internal("the shim of job " + job.id() + " does not take orders"));
+        }
+        return true;
+    }
+
+    Job await(Duration maxWait) throws InterruptedException {
+        try {
+            return exit.get(maxWait.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return job;
+        } catch (ExecutionException e) {
+            throw new JobException(new Failure.Closed(), e);
+        }
+    }
+
+    CompletionStage<Job> onExit() {
+        return exit.minimalCompletionStage();
+    }
+
+    void add(OutputFollower follower) {
+        followers.add(follower);
+    }
+
+    void remove(OutputFollower follower) {
+        followers.remove(follower);
+    }
+
+    /** Ends all waiting: the engine closes. */
+    void closeEngine() {
+        engineClosed = true;
+        exit.completeExceptionally(new JobException(new Failure.Closed()));
+        followers.forEach(OutputFollower::wake);
+    }
+
+    private void update(UnaryOperator<Job> change) {
+        synchronized (this) {
+            Job before = job;
+            if (before.state().isFinal()) {
+                return;
+            }
+            job = change.apply(before);
+        }
+        followers.forEach(OutputFollower::wake);
+    }
+
+    private static Job with(Job job, JobStatus status, OutputInfo output) {
+        return new Job(job.id(), job.owner(), job.spec(), job.createTime(), status, output);
+    }
+}

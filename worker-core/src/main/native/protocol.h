@@ -1,0 +1,42 @@
+/* The numbers and layouts of PROTOCOL.md. */
+#ifndef PROTOCOL_H
+#define PROTOCOL_H
+
+#include <stdint.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the structures below are sent as they are");
+
+enum { PROTOCOL_VERSION = 1, FRAME_MAX = 2 << 20, ORDER_MAX = 1024, REQUESTER_MAX = 512 };
+
+enum stage {
+    STAGE_NONE, STAGE_REQUEST, STAGE_FOLDER, STAGE_FORK, STAGE_STDIO, STAGE_LIMIT, STAGE_NICE, STAGE_USER, STAGE_PRIVILEGES,
+    STAGE_DIRECTORY, STAGE_EXEC
+};
+
+enum cause { OWN_ACCORD, STOP_REQUEST, TIMEOUT, OUTPUT_LIMIT, WORKER_SHUTDOWN };
+
+enum phase { RUNNING, STOPPING };
+
+enum flag { NO_NEW_PRIVILEGES = 1, MERGE = 2, KILL_AT_OUTPUT_LIMIT = 4, SYNC = 8, STDIN_FILE = 16, ALL_FLAGS = 31 };
+
+enum order_kind { ORDER_STOP = 1, ORDER_SIGNAL = 2 };
+
+struct reply {
+    uint64_t start_id;
+    uint32_t pid, stage, error, zero;
+};
+
+struct status {
+    uint32_t protocol, pid, phase, cause;
+    uint64_t bytes[2], truncated, earliest, zero[2];
+};
+
+struct index_record {
+    uint64_t end[2], micros, combined;
+};
+
+#define RECORD_IS_STDERR ((uint64_t)1 << 63)
+
+_Static_assert(sizeof(struct reply) == 24 && sizeof(struct status) == 64 && sizeof(struct index_record) == 32, "no padding");
+
+#endif

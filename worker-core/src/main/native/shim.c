@@ -1,0 +1,316 @@
+/*
+ * One thread, one loop, no signal handlers: all signals are blocked, SIGCHLD comes through a signalfd, deadlines are poll timeouts.
+ * Each turn serves orders and deaths before output, and reads at most once from each pipe, so that a chatty job delays nothing else.
+ *
+ * The process group is signalled only until the main process is reaped: as long as it is not, its pid, and so its group, is its own.
+ */
+#include "shim.h"
+
+#include "child.h"
+#include "control.h"
+#include "output.h"
+#include "record.h"
+#include "sys.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static const char *const FILES[] = {"output", "output.index", "exit.json.tmp"};
+enum { OUTPUT, INDEX, RECORD, FILE_COUNT };
+
+struct shim {
+    const struct post *post;
+    uint32_t flags;
+    uint64_t grace;
+    int files[FILE_COUNT];
+    int made; /* how many of them */
+    struct output output;
+    struct control control;
+    struct ending ending;
+    bool main_gone, childless, killing;
+    int64_t time_limit, kill_at; /* deadlines */
+    struct sweep sweep;
+};
+
+void send_reply(uint64_t start_id, uint32_t pid, uint32_t stage, uint32_t error)
+{
+    struct reply reply = {.start_id = start_id, .pid = pid, .stage = stage, .error = error};
+    if (write(STDOUT_FILENO, &reply, sizeof reply) < 0)
+        return; /* the worker is gone; its successor will find the job */
+}
+
+/* ---- start ---- */
+
+#define FAILURE(stage) ((struct failure){(stage), (uint32_t)errno})
+#define DONE ((struct failure){0})
+
+static struct failure make_files(struct shim *s)
+{
+    static const char reserved[RECORD_SIZE];
+    for (; s->made < FILE_COUNT; s->made++) {
+        s->files[s->made] = openat(s->post->folder, FILES[s->made], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (s->files[s->made] < 0)
+            return FAILURE(STAGE_FOLDER);
+    }
+    if (write_at(s->files[RECORD], reserved, sizeof reserved, 0) != sizeof reserved)
+        return FAILURE(STAGE_FOLDER);
+    s->output.file = s->files[OUTPUT];
+    s->output.index = s->files[INDEX];
+    return DONE;
+}
+
+/* The read end stays here and must not block; the write end may be opened again through /dev/stdout, also by another user. */
+static int make_pipe(int *ours, int *theirs, const struct account *account)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        return -1;
+    *ours = ends[0];
+    *theirs = ends[1];
+    return account && fchown(ends[1], account->uid, (gid_t)-1) != 0 ? fchmod(ends[1], 0622) : 0;
+}
+
+static struct failure start(struct shim *s, const struct request *r)
+{
+    struct account account;
+    struct child child = {.request = r, .files = s->post->files};
+    struct failure failure = make_files(s);
+    if (failure.stage)
+        return failure;
+    if ((errno = output_open(&s->output, r->output_limit)) != 0)
+        return FAILURE(STAGE_FORK);
+    if (r->user) {
+        if ((errno = account_find(r->user, &account)) != 0)
+            return FAILURE(STAGE_USER);
+        child.account = &account;
+    }
+    child.streams[0] = r->flags & STDIN_FILE ? openat(s->post->folder, "stdin", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+                                             : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (child.streams[0] < 0)
+        return FAILURE(STAGE_STDIO);
+    if (make_pipe(&s->output.pipes[0], &child.streams[1], child.account) != 0)
+        return FAILURE(STAGE_FORK);
+    child.streams[2] = child.streams[1];
+    if (!(r->flags & MERGE) && make_pipe(&s->output.pipes[1], &child.streams[2], child.account) != 0)
+        return FAILURE(STAGE_FORK);
+    if (write_at(s->post->lock, "S", 1, 0) != 1)
+        return FAILURE(STAGE_FOLDER);
+    s->ending.start_micros = wall_micros();
+    failure = child_start(&child, &s->ending.pid);
+    for (int i = 0; i < 3; i++)
+        if (i < 2 || child.streams[2] != child.streams[1])
+            close(child.streams[i]);
+    if (child.account)
+        free(account.groups);
+    return failure;
+}
+
+/* The worker may remove the folder as soon as it has the reply, so the reply is last. */
+static _Noreturn void refuse(struct shim *s, const struct request *r, struct failure failure)
+{
+    if (ftruncate(s->post->lock, 0) != 0)
+        failure = FAILURE(STAGE_FOLDER);
+    while (s->made-- > 0)
+        unlinkat(s->post->folder, FILES[s->made], 0);
+    unlinkat(s->post->folder, "shim.sock", 0);
+    send_reply(r->start_id, 0, failure.stage, failure.error);
+    *s->post->answered = 1;
+    _exit(0);
+}
+
+static void null_stream(int fd)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, fd);
+        close(null);
+    }
+}
+
+/* ---- run ---- */
+
+static void reap(struct shim *s)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        sweep_reaped(&s->sweep);
+        if (pid == s->ending.pid && !s->main_gone) {
+            s->main_gone = s->ending.known = true;
+            s->ending.wait_status = status;
+            s->ending.end_micros = wall_micros();
+        }
+    }
+    s->childless = pid < 0 && errno == ECHILD;
+}
+
+static void stop(struct shim *s, uint32_t cause, int signal, uint64_t grace, const char *requester, size_t length)
+{
+    if (s->main_gone || s->killing)
+        return;
+    if (s->ending.cause == OWN_ACCORD) {
+        s->ending.cause = cause;
+        memcpy(s->ending.requester, requester, length);
+        s->ending.requester_length = length;
+        s->control.news = true;
+    }
+    s->kill_at = earlier(s->kill_at, after_millis(monotonic(), grace));
+    if (grace > 0) {
+        kill(-s->ending.pid, signal);
+        kill(-s->ending.pid, SIGCONT); /* a stopped process does not act on the other one */
+    }
+}
+
+static void obey(struct shim *s)
+{
+    struct order order;
+    control_read(&s->control);
+    while (control_next(&s->control, &order)) {
+        if (order.kind == ORDER_STOP)
+            stop(s, order.cause, order.signal, order.grace, order.requester, order.requester_length);
+        else if (!s->main_gone)
+            kill(-s->ending.pid, order.signal);
+    }
+}
+
+static void move_output(struct shim *s, int stream)
+{
+    s->control.news |= output_pump(&s->output, stream);
+    if (s->output.limited && s->flags & KILL_AT_OUTPUT_LIMIT && s->ending.cause == OWN_ACCORD)
+        stop(s, OUTPUT_LIMIT, SIGTERM, s->grace, "", 0);
+}
+
+/* Whether the job is over. */
+static bool meet_deadlines(struct shim *s)
+{
+    int64_t now = monotonic();
+    if (now >= s->time_limit) {
+        s->time_limit = NEVER;
+        stop(s, TIMEOUT, SIGTERM, s->grace, "", 0);
+    }
+    if (!s->killing && (s->main_gone || now >= s->kill_at)) {
+        s->killing = true;
+        s->ending.grace_exceeded = !s->main_gone;
+        s->time_limit = NEVER;
+        sweep_start(&s->sweep, now);
+        if (s->main_gone)
+            reap(s); /* only now is it known whether anybody else is there */
+    }
+    if (!s->killing)
+        return false;
+    if (!s->childless && now >= s->sweep.next) {
+        sweep_turn(&s->sweep, now);
+        reap(s);
+    }
+    return s->childless || now >= s->sweep.give_up;
+}
+
+static void publish(struct shim *s)
+{
+    if (!s->control.news && s->control.sent == sizeof s->control.sending)
+        return;
+    control_publish(&s->control, &(struct status){
+                                     .protocol = PROTOCOL_VERSION,
+                                     .pid = (uint32_t)s->ending.pid,
+                                     .phase = s->ending.cause == OWN_ACCORD ? RUNNING : STOPPING,
+                                     .cause = s->ending.cause,
+                                     .bytes = {s->output.end[0], s->output.end[1]},
+                                     .truncated = s->output.truncated,
+                                 });
+}
+
+static void run(struct shim *s)
+{
+    enum { DEATHS, PEER, LISTENER, PIPES, COUNT = PIPES + 2 };
+    for (bool over = false; !over; publish(s)) {
+        struct pollfd fds[COUNT] = {
+            [DEATHS] = {s->post->signals, POLLIN, 0},
+            [PEER] = {s->control.peer, s->control.blocked ? POLLIN | POLLOUT : POLLIN, 0},
+            [LISTENER] = {s->control.listener, POLLIN, 0},
+            [PIPES] = {s->output.pipes[0], POLLIN, 0},
+            [PIPES + 1] = {s->output.pipes[1], POLLIN, 0},
+        };
+        int64_t deadline = s->killing ? earlier(s->sweep.next, s->sweep.give_up) : earlier(s->time_limit, s->kill_at);
+        struct timespec left;
+        if (ppoll(fds, COUNT, until(deadline, deadline == NEVER ? 0 : monotonic(), &left), NULL) < 0)
+            continue; /* interrupted */
+        if (fds[DEATHS].revents) {
+            struct signalfd_siginfo info;
+            if (read(s->post->signals, &info, sizeof info) > 0)
+                reap(s);
+        }
+        if (fds[PEER].revents)
+            obey(s);
+        if (fds[LISTENER].revents)
+            control_accept(&s->control);
+        for (int i = 0; i < 2; i++)
+            if (fds[PIPES + i].revents)
+                move_output(s, i);
+        over = meet_deadlines(s);
+    }
+}
+
+/* ---- end ---- */
+
+static void finish(struct shim *s)
+{
+    char text[RECORD_SIZE];
+    struct ending *e = &s->ending;
+    if (!s->childless && (e->survivor_count = tree_survivors(e->survivors)) == 0) {
+        /* Hidden from us, but there. */
+        e->survivors[e->survivor_count++] = (struct survivor){.command = "unknown"};
+    }
+    if (!s->main_gone)
+        e->end_micros = wall_micros();
+    output_drain(&s->output);
+    s->control.news = true;
+    publish(s);
+    bool sync = s->flags & SYNC;
+    if (sync) {
+        fsync(s->files[OUTPUT]);
+        fsync(s->files[INDEX]);
+    }
+    size_t size = record_format(text, e, &s->output);
+    if (write_at(s->files[RECORD], text, size, 0) != size || ftruncate(s->files[RECORD], (off_t)size) != 0)
+        return; /* no record rather than half of one */
+    if (sync)
+        fsync(s->files[RECORD]);
+    if (renameat(s->post->folder, FILES[RECORD], s->post->folder, "exit.json") == 0 && sync)
+        fsync(s->post->folder);
+}
+
+_Noreturn void shim_main(const struct request *r, const struct post *post)
+{
+    struct shim s = {
+        .post = post,
+        .flags = r->flags,
+        .grace = r->grace,
+        .output = {.pipes = {-1, -1}},
+        .control = {.listener = post->listener, .peer = -1, .sent = sizeof(struct status)},
+        .time_limit = NEVER,
+        .kill_at = NEVER,
+    };
+    prctl(PR_SET_NAME, "job-shim");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    setsid();
+    null_stream(STDIN_FILENO);
+    struct failure failure = start(&s, r);
+    if (failure.stage)
+        refuse(&s, r, failure);
+    if (r->time_limit > 0)
+        s.time_limit = after_millis(monotonic(), r->time_limit);
+    send_reply(r->start_id, (uint32_t)s.ending.pid, STAGE_NONE, 0);
+    *post->answered = 1;
+    null_stream(STDOUT_FILENO);
+    run(&s);
+    finish(&s);
+    _exit(0);
+}

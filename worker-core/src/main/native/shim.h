@@ -1,0 +1,20 @@
+/* The keeper of one job. */
+#ifndef SHIM_H
+#define SHIM_H
+
+#include "request.h"
+
+#include <sys/resource.h>
+
+struct post {
+    int folder, lock, listener, signals;
+    struct rlimit files;
+    volatile unsigned char *answered; /* shared with the launcher: set when the worker has its reply */
+};
+
+/* In a fork of the launcher, which has closed everything else. */
+_Noreturn void shim_main(const struct request *request, const struct post *post);
+
+void send_reply(uint64_t start_id, uint32_t pid, uint32_t stage, uint32_t error);
+
+#endif
