@@ -1,23 +1,131 @@
 package dev.jobworker.api.auth;
 
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.core.JobEngine;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.math.BigInteger;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
 
-/** The only door from a transport to an engine: first {@link #authenticate}, then {@link #as}. */
+/** The only door from a transport to an engine: first {@link #authenticate}, then {@link #as}. Thread-safe. */
 public final class JobWorkerAccess {
-    private JobWorkerAccess() {}
+    private static final Logger LOG = System.getLogger(JobWorkerAccess.class.getName());
+
+    private final JobEngine engine;
+    private final Policy policy;
+    private final AuditLog auditLog;
+    private final String version;
+    private final InstantSource clock;
+    private final Instant startTime;
+    private final StreamQuota streams = new StreamQuota();
+
+    /**
+     * @param auditLog closed by who made it
+     * @param version of the program, for {@link JobWorker#serverInfo}
+     */
+    public JobWorkerAccess(JobEngine engine, Policy policy, AuditLog auditLog, String version) {
+        this(engine, policy, auditLog, version, InstantSource.system());
+    }
+
+    JobWorkerAccess(JobEngine engine, Policy policy, AuditLog auditLog, String version, InstantSource clock) {
+        this.engine = engine;
+        this.policy = policy;
+        this.auditLog = auditLog;
+        this.version = version;
+        this.clock = clock;
+        this.startTime = clock.instant();
+    }
+
+    /**
+     * Returns a worker for code that has the engine anyway, in the same process and without a certificate: it may do everything, as
+     * "spiffe://local/user/{@code userName}".
+     */
+    public static JobWorker embedded(JobEngine engine, String userName, String version) {
+        String spiffeId = "spiffe://local/user/" + userName;
+        Policy policy = new Policy(
+                "local",
+                Map.of(spiffeId, Role.ADMIN),
+                Set.of(),
+                Set.of(),
+                Map.of(Role.ADMIN, new Policy.Limits(Integer.MAX_VALUE, Integer.MAX_VALUE)));
+        JobWorkerAccess access = new JobWorkerAccess(engine, policy, AuditLog.DISCARD, version);
+        return access.as(new Identity(spiffeId, BigInteger.ZERO, Instant.MAX));
+    }
 
     /**
      * Turns the client certificate of a finished handshake into an identity.
      *
-     * @throws dev.jobworker.api.WorkerException CERTIFICATE_REJECTED with the rule that it breaks
+     * @throws WorkerException CERTIFICATE_REJECTED with the rule that it breaks
      */
     public Identity authenticate(X509Certificate leaf) {
-        throw new UnsupportedOperationException();
+        Instant now = now();
+        try {
+            return CertificateRules.identify(leaf, policy, now);
+        } catch (WorkerException rejected) {
+            tryAudit(new AuditEvent(
+                    now,
+                    UUID.randomUUID(),
+                    null,
+                    leaf.getSerialNumber(),
+                    null,
+                    "authenticate",
+                    null,
+                    AuditEvent.Decision.DENY,
+                    rejected.reason() + ": " + rejected.getMessage(),
+                    null,
+                    null));
+            throw rejected;
+        }
     }
 
-    /** Returns the worker as {@code caller} may use it. */
+    /** Returns the worker as {@code caller} may use it. Cheap: one can be made for each call. */
     public JobWorker as(Identity caller) {
-        throw new UnsupportedOperationException();
+        return new GuardedJobWorker(this, engine, caller);
+    }
+
+    Policy policy() {
+        return policy;
+    }
+
+    String version() {
+        return version;
+    }
+
+    Instant startTime() {
+        return startTime;
+    }
+
+    Instant now() {
+        return clock.instant();
+    }
+
+    StreamQuota streams() {
+        return streams;
+    }
+
+    /** Returns how long {@code caller} will still be admitted; throws CERTIFICATE_REJECTED if it is not any more. */
+    Duration admittedFor(Identity caller) {
+        Instant now = now();
+        CertificateRules.recheck(caller, policy, now);
+        return Duration.between(now, caller.notAfter());
+    }
+
+    /** Records {@code event} and returns whether that was possible. */
+    boolean tryAudit(AuditEvent event) {
+        try {
+            auditLog.record(event);
+            return true;
+        } catch (IOException unwritable) {
+            LOG.log(Level.ERROR, "cannot write the audit log: " + AuditFile.json(event), unwritable);
+            return false;
+        }
     }
 }

@@ -1,0 +1,179 @@
+package dev.jobworker.api.auth;
+
+import static dev.jobworker.api.auth.GuardedCall.check;
+
+import dev.jobworker.api.CallerIdentity;
+import dev.jobworker.api.JobPage;
+import dev.jobworker.api.JobQuery;
+import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.ServerInfo;
+import dev.jobworker.core.Job;
+import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobFilter;
+import dev.jobworker.core.JobId;
+import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.JobState;
+import dev.jobworker.core.OutputQuery;
+import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.Signal;
+import dev.jobworker.core.StartRequest;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The engine as one identity may use it: every method is one {@link GuardedCall}. */
+final class GuardedJobWorker implements JobWorker {
+    private static final JobFilter NOT_FINAL =
+            new JobFilter(Set.of(JobState.RUNNING, JobState.STOPPING), null, Map.of());
+
+    private final JobWorkerAccess access;
+    private final JobEngine engine;
+    private final Identity caller;
+
+    GuardedJobWorker(JobWorkerAccess access, JobEngine engine, Identity caller) {
+        this.access = access;
+        this.engine = engine;
+        this.caller = caller;
+    }
+
+    @Override
+    public Job start(UUID requestId, JobSpec spec) {
+        GuardedCall call = new GuardedCall(access, engine, caller, Action.START, requestId, null, spec);
+        return call.perform(GuardedJobWorker::nothingToCheck, () -> {
+            Job job = engine.start(new StartRequest(
+                    caller.spiffeId(), requestId, spec, call.limits().runningJobs()));
+            call.audit(AuditEvent.Decision.STARTED, job.id());
+            return job;
+        });
+    }
+
+    @Override
+    public Job get(JobId id) {
+        return call(Action.GET, id).perform(GuardedJobWorker::nothingToCheck, () -> engine.get(id));
+    }
+
+    @Override
+    public Job await(JobId id, Duration maxWait) throws InterruptedException {
+        return call(Action.AWAIT, id)
+                .<Job, InterruptedException>perform(
+                        () -> check("wait_terminal", !maxWait.isNegative(), "is negative: " + maxWait),
+                        () -> engine.await(id, maxWait.compareTo(MAX_WAIT) > 0 ? MAX_WAIT : maxWait));
+    }
+
+    /** A caller who sees only its own jobs and asks for another owner's gets none, as from an owner who has none. */
+    @Override
+    public JobPage list(JobQuery query) {
+        GuardedCall call = call(Action.LIST, null);
+        boolean ownOnly = Action.LIST.scope(call.role()) == Scope.OWN;
+        JobFilter filter = ownOnly && query.filter().owner() == null
+                ? new JobFilter(
+                        query.filter().states(),
+                        caller.spiffeId(),
+                        query.filter().labels())
+                : query.filter();
+        return call.perform(
+                () -> checkPage(query, filter),
+                () -> ownOnly && !caller.spiffeId().equals(filter.owner())
+                        ? new JobPage(List.of(), "")
+                        : page(query, filter));
+    }
+
+    private static void checkPage(JobQuery query, JobFilter filter) {
+        check(
+                "page_size",
+                query.pageSize() >= 0 && query.pageSize() <= JobQuery.MAX_PAGE_SIZE,
+                "is not between 0 and " + JobQuery.MAX_PAGE_SIZE + ": " + query.pageSize());
+        if (!query.pageToken().isEmpty()) {
+            PageToken.parse(query.pageToken(), filter);
+        }
+    }
+
+    private JobPage page(JobQuery query, JobFilter filter) {
+        int size = query.pageSize() == 0 ? JobQuery.DEFAULT_PAGE_SIZE : query.pageSize();
+        JobId before = query.pageToken().isEmpty() ? null : PageToken.parse(query.pageToken(), filter);
+        List<Job> jobs = engine.list(filter, before, size + 1);
+        if (jobs.size() <= size) {
+            return new JobPage(jobs, "");
+        }
+        List<Job> page = jobs.subList(0, size);
+        return new JobPage(page, PageToken.of(page.getLast().id(), filter));
+    }
+
+    @Override
+    public Job stop(JobId id, Duration gracePeriod) {
+        return call(Action.STOP, id)
+                .perform(
+                        () -> check(
+                                "grace_period",
+                                !gracePeriod.isNegative() && gracePeriod.compareTo(JobSpec.MAX_DURATION) <= 0,
+                                "is not between 0 and ten years: " + gracePeriod),
+                        () -> engine.stop(id, gracePeriod, caller.spiffeId()));
+    }
+
+    @Override
+    public Job signal(JobId id, Signal signal) {
+        return call(Action.SIGNAL, id).perform(GuardedJobWorker::nothingToCheck, () -> engine.signal(id, signal));
+    }
+
+    @Override
+    public void delete(JobId id) {
+        call(Action.DELETE, id).perform(GuardedJobWorker::nothingToCheck, () -> {
+            engine.delete(id);
+            return id;
+        });
+    }
+
+    @Override
+    public OutputReader output(JobId id, OutputQuery query) {
+        GuardedCall call = call(Action.OUTPUT, id);
+        return call.perform(GuardedJobWorker::nothingToCheck, () -> {
+            StreamQuota.Permit permit =
+                    access.streams().acquire(caller.spiffeId(), call.limits().streams());
+            try {
+                return new GuardedReader(engine.output(id, query), () -> access.admittedFor(caller), () -> {
+                    if (permit.release()) {
+                        call.audit(AuditEvent.Decision.CLOSED, id);
+                    }
+                });
+            } catch (RuntimeException failed) {
+                permit.release();
+                throw failed;
+            }
+        });
+    }
+
+    @Override
+    public CallerIdentity whoami() {
+        GuardedCall call = call(Action.WHOAMI, null);
+        Role role = call.role();
+        return call.perform(
+                GuardedJobWorker::nothingToCheck,
+                () -> new CallerIdentity(caller.spiffeId(), role == null ? "" : role.label(), caller.notAfter()));
+    }
+
+    @Override
+    public ServerInfo serverInfo() {
+        return call(Action.SERVER_INFO, null)
+                .perform(
+                        GuardedJobWorker::nothingToCheck,
+                        () -> new ServerInfo(
+                                access.version(),
+                                access.startTime(),
+                                engine.list(NOT_FINAL, null, Integer.MAX_VALUE).size(),
+                                engine.list(JobFilter.ALL, null, Integer.MAX_VALUE)
+                                        .size()));
+    }
+
+    /** Frees nothing: a reader is closed by who opened it. */
+    @Override
+    public void close() {}
+
+    private static void nothingToCheck() {}
+
+    private GuardedCall call(Action action, @Nullable JobId id) {
+        return new GuardedCall(access, engine, caller, action, UUID.randomUUID(), id, null);
+    }
+}
