@@ -1,19 +1,30 @@
 package dev.jobworker.cli;
 
-/** The end of a command: one sentence for standard error and an exit code. */
+import java.util.List;
+
+/** The end of a command: sentences for standard error, a line each, and an exit code. */
 final class CliException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     private final int exitCode;
 
+    @SuppressWarnings("serial") // never serialized
+    private final List<String> lines;
+
     CliException(int exitCode, String message) {
-        super(message);
+        this(exitCode, List.of(message));
+    }
+
+    CliException(int exitCode, List<String> lines) {
+        super(String.join("; ", lines));
         this.exitCode = exitCode;
+        this.lines = List.copyOf(lines);
     }
 
     CliException(int exitCode, String message, Throwable cause) {
         super(message, cause);
         this.exitCode = exitCode;
+        this.lines = List.of(message);
     }
 
     /** Something in the command line, the environment or a file of the user is wrong. */
@@ -23,5 +34,9 @@ final class CliException extends RuntimeException {
 
     int exitCode() {
         return exitCode;
+    }
+
+    List<String> lines() {
+        return lines;
     }
 }

@@ -14,7 +14,9 @@ final class ErrorReport {
 
     static int report(Throwable e, Console console, boolean verbose) {
         int code = code(e);
-        if (code != ExitCodes.BROKEN_PIPE) {
+        if (e instanceof CliException ours) {
+            ours.lines().forEach(console::say);
+        } else if (code != ExitCodes.BROKEN_PIPE) {
             console.say(message(e));
         }
         if (verbose || console.debug()) {

@@ -18,6 +18,13 @@ final class FileErrors {
         return file + ": " + why(e);
     }
 
+    /** Returns why, with the path if Java says which. */
+    static String describe(IOException e) {
+        return e instanceof FileSystemException system && system.getFile() != null
+                ? system.getFile() + ": " + why(e)
+                : why(e);
+    }
+
     private static String why(IOException e) {
         return switch (e) {
             case NoSuchFileException _ -> "no such file or directory";

@@ -15,18 +15,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine.Help.Ansi;
 
 /** Jobs as people read them. */
 final class JobText {
-    private static final List<String> HEADER = List.of("JOB", "STATE", "EXIT", "STARTED", "TIME", "OUTPUT", "COMMAND");
+    private static final List<String> HEADER = List.of("JOB", "STATE", "EXIT", "STARTED", "TIME", "OUTPUT", "OWNER", "COMMAND");
+    private static final int STATE = 1;
 
     private JobText() {}
 
     /** Returns a line for each job, in columns. */
     static String table(List<Job> jobs, boolean coloured) {
         List<List<String>> rows = new ArrayList<>();
-        rows.add(HEADER);
         for (Job job : jobs) {
             rows.add(List.of(
                     job.id().toString(),
@@ -35,6 +36,7 @@ final class JobText {
                     seconds(job.createTime()),
                     shown(runTime(job)),
                     size(job.output().combinedBytes()),
+                    Text.escape(job.owner().replaceFirst("^spiffe://[^/]*/", "")),
                     Text.command(job.spec().argv())));
         }
         return columns(rows, coloured);
@@ -190,21 +192,27 @@ final class JobText {
     }
 
     private static String columns(List<List<String>> rows, boolean coloured) {
-        int columns = rows.getFirst().size();
+        int last = HEADER.size() - 1; // never padded: what it has may be of any width
+        int[] widths = new int[last];
+        for (int i = 0; i < last; i++) {
+            int column = i;
+            widths[i] = Stream.concat(Stream.of(HEADER), rows.stream())
+                            .mapToInt(row -> row.get(column).length())
+                            .max()
+                            .orElse(0)
+                    + 2;
+        }
         StringBuilder text = new StringBuilder();
+        for (int i = 0; i < last; i++) {
+            text.append(pad(HEADER.get(i), widths[i]));
+        }
+        text.append(HEADER.get(last)).append('\n');
         for (List<String> row : rows) {
-            for (int i = 0; i < columns; i++) {
-                String cell = row.get(i);
-                if (i == columns - 1) {
-                    text.append(cell).append('\n');
-                } else {
-                    int column = i;
-                    int width = rows.stream().mapToInt(r -> r.get(column).length()).max().orElse(0) + 2;
-                    String padded = pad(cell, width);
-                    boolean isState = i == 1 && row != HEADER;
-                    text.append(isState ? colour(JobState.valueOf(cell), padded, coloured) : padded);
-                }
+            for (int i = 0; i < last; i++) {
+                String cell = pad(row.get(i), widths[i]);
+                text.append(i == STATE ? colour(JobState.valueOf(row.get(i)), cell, coloured) : cell);
             }
+            text.append(row.get(last)).append('\n');
         }
         return text.toString();
     }

@@ -5,11 +5,12 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The entry of the program: finds the command, runs it, turns what it throws into a sentence and an exit code. */
 public final class Main {
@@ -71,12 +72,18 @@ public final class Main {
     }
 
     private static int usageError(ParameterException e, Console console) {
-        String message = e.getMessage();
+        CommandLine line = e.getCommandLine();
+        boolean wantsCommand = line.getCommandSpec().userObject() instanceof Root
+                || line.getCommandSpec().userObject() instanceof CaCommand;
+        if (wantsCommand && e instanceof MissingParameterException) {
+            console.sayRaw(line.getUsageMessage(Ansi.OFF));
+            return ExitCodes.USAGE;
+        }
+        String message = wantsCommand && e instanceof UnmatchedArgumentException unknown
+                ? "no such command: " + unknown.getUnmatched().getFirst()
+                : e.getMessage();
         console.say(message == null ? e.toString() : message);
-        console.sayRaw("Try: " + e.getCommandLine().getCommandSpec().qualifiedName() + " --help\n");
+        console.sayRaw("Try: " + line.getCommandSpec().qualifiedName() + " --help\n");
         return ExitCodes.USAGE;
     }
-
-    /** A command: returns its exit code; what it throws goes to {@link ErrorReport}. */
-    interface Task extends Callable<Integer> {}
 }

@@ -14,7 +14,8 @@ import picocli.CommandLine.ScopeType;
             "Without a server (--server, JOBWORKER_SERVER, config.yaml) jobs run on this machine.",
             "Exit codes: run gives the job's own; 2 usage, 69 no such job, 75 try again later, 77 not allowed, 125 unexpected."
         },
-        synopsisSubcommandLabel = "COMMAND")
+        synopsisSubcommandLabel = "COMMAND",
+        sortOptions = false)
 final class Root {
     @Option(
             names = {"-h", "--help"},

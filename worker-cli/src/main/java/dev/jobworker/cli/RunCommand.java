@@ -9,6 +9,8 @@ import picocli.CommandLine.Option;
 /** Starts a job, shows its output, and ends as the job ends. */
 @Command(
         name = "run",
+        customSynopsis = "jobworker run [OPTIONS] [--] CMD [ARG...]",
+        sortOptions = false,
         description = {
             "Start a job, follow its output, and exit with the job's own code (128+n for signal n).",
             "Ctrl-C stops the job, a second Ctrl-C kills it."

@@ -29,9 +29,14 @@ final class Text {
         return out.toString();
     }
 
-    /** Returns a command as one would type it in a shell, escaped, and cut if it is long. */
+    /** Returns words as one would type them in a shell, escaped. */
+    static String shell(List<String> words) {
+        return words.stream().map(Text::quote).collect(Collectors.joining(" "));
+    }
+
+    /** Returns a command as one would type it, cut if it is long. */
     static String command(List<String> argv) {
-        String all = argv.stream().map(Text::quote).collect(Collectors.joining(" "));
+        String all = shell(argv);
         return all.codePointCount(0, all.length()) <= MAX_COMMAND
                 ? all
                 : all.substring(0, all.offsetByCodePoints(0, MAX_COMMAND - 1)) + "…";

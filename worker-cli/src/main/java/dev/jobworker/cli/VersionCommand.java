@@ -2,7 +2,6 @@ package dev.jobworker.cli;
 
 import java.io.IOException;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 
 /** Tells which version this is. */
@@ -16,9 +15,7 @@ final class VersionCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        // Only the jar knows; classes of a build tree are of no version yet.
-        @Nullable String version = VersionCommand.class.getPackage().getImplementationVersion();
-        console.print("jobworker " + (version == null ? "(not packaged)" : version) + "\n");
+        console.print("jobworker " + Version.TEXT + "\n");
         return ExitCodes.OK;
     }
 }

@@ -60,7 +60,7 @@ final class Workers {
     }
 
     // java.net.URI keeps the brackets of an IPv6 address.
-    private static String host(URI server) {
+    static String host(URI server) {
         String host = server.getHost();
         return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
     }
