@@ -1,12 +1,83 @@
 package dev.jobworker.grpc;
 
+import dev.jobworker.api.CallerIdentity;
+import dev.jobworker.api.JobPage;
+import dev.jobworker.api.JobQuery;
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.ServerInfo;
+import dev.jobworker.api.Wire;
+import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.api.v1.GetCallerIdentityRequest;
+import dev.jobworker.api.v1.GetJobRequest;
+import dev.jobworker.api.v1.GetJobResponse;
+import dev.jobworker.api.v1.GetServerInfoRequest;
+import dev.jobworker.api.v1.JobServiceGrpc;
+import dev.jobworker.api.v1.ListJobsRequest;
+import dev.jobworker.api.v1.ServerServiceGrpc;
+import dev.jobworker.api.v1.StartJobRequest;
+import dev.jobworker.api.v1.StopJobRequest;
+import dev.jobworker.core.Job;
+import dev.jobworker.core.JobId;
+import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.OutputQuery;
+import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.Signal;
+import io.grpc.CallOptions;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCalls;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
-/** A worker at the other end of a gRPC connection. */
-public final class GrpcJobWorker {
-    private GrpcJobWorker() {}
+/**
+ * A worker at the other end of a gRPC connection.
+ *
+ * <p>A call fails when there is no answer within 30 s. A call that may be repeated without harm ({@link #start} has its request id) is tried again,
+ * twice and at once, when the connection fails; {@link #signal} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
+ */
+public final class GrpcJobWorker implements JobWorker {
+    private static final int CONNECT_TIMEOUT_MILLIS = 10_000;
+    private static final Duration DEADLINE = Duration.ofSeconds(30);
+    private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
+    /** A page of many jobs with the longest command lines is larger than gRPC's default of 4 MiB. */
+    private static final int MAX_MESSAGE_BYTES = 64 << 20;
+
+    private final String server;
+    private final ManagedChannel channel;
+    private final EventLoopGroup eventLoop;
+    private final Consumer<String> notices;
+    private final Retry retry;
+
+    private GrpcJobWorker(String host, int port, TlsCredentials credentials, Consumer<String> notices, Retry retry) {
+        this.server = host + ":" + port;
+        this.notices = notices;
+        this.retry = retry;
+        this.eventLoop = new MultiThreadIoEventLoopGroup(
+                1, new DefaultThreadFactory("jobworker-grpc-client", true), NioIoHandler.newFactory());
+        this.channel = NettyChannelBuilder.forAddress(host, port)
+                .sslContext(Tls.client(credentials))
+                .channelType(NioSocketChannel.class)
+                .eventLoopGroup(eventLoop)
+                // Listeners only pass messages on; nothing of this class blocks the event loop.
+                .directExecutor()
+                .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
+                .keepAliveTime(20, TimeUnit.SECONDS)
+                .keepAliveTimeout(10, TimeUnit.SECONDS)
+                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+                .build();
+    }
 
     /**
      * Returns a client of the server at {@code host:port}. Connects at the first call.
@@ -14,6 +85,127 @@ public final class GrpcJobWorker {
      * @param notices told in one sentence when a broken stream is being resumed
      */
     public static JobWorker connect(String host, int port, TlsCredentials credentials, Consumer<String> notices) {
-        throw new UnsupportedOperationException();
+        return connect(host, port, credentials, notices, Retry.DEFAULTS);
+    }
+
+    static JobWorker connect(String host, int port, TlsCredentials credentials, Consumer<String> notices, Retry retry) {
+        return new GrpcJobWorker(host, port, credentials, notices, retry);
+    }
+
+    @Override
+    public Job start(UUID requestId, JobSpec spec) {
+        StartJobRequest request = Wire.startRequest(requestId, spec);
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStartJobMethod(), request, DEADLINE))
+                .getJob());
+    }
+
+    @Override
+    public Job get(JobId id) {
+        GetJobRequest request = Wire.getRequest(id);
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getGetJobMethod(), request, DEADLINE))
+                .getJob());
+    }
+
+    @Override
+    public Job await(JobId id, Duration maxWait) throws InterruptedException {
+        long start = System.nanoTime();
+        Duration deadline = (maxWait.compareTo(MAX_WAIT) < 0 ? maxWait : MAX_WAIT).plus(AWAIT_MARGIN);
+        Supplier<GetJobResponse> call = () -> {
+            Duration left = maxWait.minusNanos(System.nanoTime() - start);
+            // What is not a wait at all the server refuses.
+            Duration wait = maxWait.isPositive() && left.isNegative() ? Duration.ZERO : left;
+            return call(JobServiceGrpc.getGetJobMethod(), Wire.awaitRequest(id, wait), deadline);
+        };
+        try {
+            return Wire.fromProto(repeatable(call).getJob());
+        } catch (WorkerException failure) {
+            if (Thread.interrupted()) {
+                throw new InterruptedException();
+            }
+            throw failure;
+        }
+    }
+
+    @Override
+    public JobPage list(JobQuery query) {
+        ListJobsRequest request = Wire.listRequest(query);
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getListJobsMethod(), request, DEADLINE)));
+    }
+
+    @Override
+    public Job stop(JobId id, Duration gracePeriod) {
+        StopJobRequest request = Wire.stopRequest(id, gracePeriod);
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStopJobMethod(), request, DEADLINE))
+                .getJob());
+    }
+
+    @Override
+    public Job signal(JobId id, Signal signal) {
+        return Wire.fromProto(call(JobServiceGrpc.getSignalJobMethod(), Wire.signalRequest(id, signal), DEADLINE)
+                .getJob());
+    }
+
+    @Override
+    public void delete(JobId id) {
+        call(JobServiceGrpc.getDeleteJobMethod(), Wire.deleteRequest(id), DEADLINE);
+    }
+
+    @Override
+    public OutputReader output(JobId id, OutputQuery query) {
+        return new ResumingReader(channel, server, id, query, notices, retry);
+    }
+
+    @Override
+    public CallerIdentity whoami() {
+        GetCallerIdentityRequest request = GetCallerIdentityRequest.getDefaultInstance();
+        return Wire.fromProto(
+                repeatable(() -> call(ServerServiceGrpc.getGetCallerIdentityMethod(), request, DEADLINE)));
+    }
+
+    @Override
+    public ServerInfo serverInfo() {
+        GetServerInfoRequest request = GetServerInfoRequest.getDefaultInstance();
+        return Wire.fromProto(repeatable(() -> call(ServerServiceGrpc.getGetServerInfoMethod(), request, DEADLINE)));
+    }
+
+    /** Ends open calls and closes the connection. */
+    @Override
+    public void close() {
+        channel.shutdownNow();
+        try {
+            channel.awaitTermination(1, TimeUnit.SECONDS);
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+        }
+        eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
+    }
+
+    private <Q, A> A call(MethodDescriptor<Q, A> method, Q request, Duration deadline) {
+        try {
+            CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(deadline);
+            return ClientCalls.blockingUnaryCall(channel, method, options, request);
+        } catch (StatusRuntimeException failure) {
+            throw GrpcErrors.toWorkerException(failure, server);
+        }
+    }
+
+    private <A> A repeatable(Supplier<A> call) {
+        for (int failures = 1; ; failures++) {
+            try {
+                return call.get();
+            } catch (WorkerException failure) {
+                if (failures == Retry.ATTEMPTS || !GrpcErrors.isUnavailable(failure)) {
+                    throw failure;
+                }
+                try {
+                    Thread.sleep(Retry.delay(failures));
+                } catch (InterruptedException ended) {
+                    Thread.currentThread().interrupt();
+                    throw failure;
+                }
+                // gRPC has a delay of its own, up to 2 min, in which it would only repeat the old failure.
+                channel.resetConnectBackoff();
+            }
+        }
     }
 }

@@ -2,26 +2,144 @@ package dev.jobworker.grpc;
 
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.core.JobInput;
+import io.grpc.BindableService;
+import io.grpc.MethodDescriptor.Marshaller;
+import io.grpc.Server;
+import io.grpc.ServerInterceptors;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 
-/** Serves {@code jobworker.v1}, health and reflection over mutual TLS. */
+/**
+ * Serves {@code jobworker.v1}, health and reflection over mutual TLS.
+ *
+ * <p>Start reading here: a connection is counted by {@link ConnectionLimit} and made by {@link Tls}; each of its calls runs on a virtual thread of its
+ * own, gets its caller's worker in {@link AuthenticatingInterceptor}, and is translated by {@link JobServiceHandlers}. Nothing of that blocks Netty's
+ * threads.
+ */
 public final class GrpcServer implements AutoCloseable {
-    private GrpcServer() {}
+    /** The largest answer to a start is its job; the largest request has the input and what {@link dev.jobworker.core.JobSpec} allows, well under 1 MiB. */
+    private static final int MAX_MESSAGE_BYTES = JobInput.MAX_BYTES + (1 << 20);
+
+    private static final int MAX_METADATA_BYTES = 8 << 10;
+    private static final int MAX_CALLS_PER_CONNECTION = 100;
+    private static final Duration HEARTBEAT = Duration.ofSeconds(15);
+    private static final Duration CLOSE_GRACE_PERIOD = Duration.ofSeconds(10);
+
+    private final Server server;
+    private final EventLoopGroup eventLoops;
+    private final HealthStatusManager health;
+    private final WaitingCalls waitingCalls;
+
+    private GrpcServer(
+            Server server, EventLoopGroup eventLoops, HealthStatusManager health, WaitingCalls waitingCalls) {
+        this.server = server;
+        this.eventLoops = eventLoops;
+        this.health = health;
+        this.waitingCalls = waitingCalls;
+    }
 
     /** Binds {@code address} (port 0: any free one) and serves. */
     public static GrpcServer start(
             InetSocketAddress address, TlsCredentials credentials, JobWorkerAccess access, GrpcServerOptions options)
             throws IOException {
-        throw new UnsupportedOperationException();
+        return start(address, credentials, access, options, HEARTBEAT);
+    }
+
+    static GrpcServer start(
+            InetSocketAddress address,
+            TlsCredentials credentials,
+            JobWorkerAccess access,
+            GrpcServerOptions options,
+            Duration heartbeat)
+            throws IOException {
+        WaitingCalls waitingCalls = new WaitingCalls();
+        HealthStatusManager health = new HealthStatusManager();
+        List<BindableService> services = List.of(
+                new JobServiceHandlers(waitingCalls, heartbeat),
+                new ServerServiceHandlers(),
+                health.getHealthService(),
+                ProtoReflectionServiceV1.newInstance());
+        EventLoopGroup eventLoops = new MultiThreadIoEventLoopGroup(
+                Runtime.getRuntime().availableProcessors(),
+                new DefaultThreadFactory("jobworker-grpc", true),
+                NioIoHandler.newFactory());
+        NettyServerBuilder builder = NettyServerBuilder.forAddress(address)
+                .channelFactory(() -> listener(options.maxConnections()))
+                .bossEventLoopGroup(eventLoops)
+                .workerEventLoopGroup(eventLoops)
+                .executor(call -> Thread.ofVirtual().name("grpc-call").start(call))
+                .sslContext(Tls.server(credentials))
+                .handshakeTimeout(10, TimeUnit.SECONDS)
+                .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
+                .maxRstFramesPerWindow(200, 10)
+                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+                .maxInboundMetadataSize(MAX_METADATA_BYTES)
+                .keepAliveTime(60, TimeUnit.SECONDS)
+                .permitKeepAliveTime(10, TimeUnit.SECONDS)
+                .maxConnectionIdle(10, TimeUnit.MINUTES)
+                .intercept(new AuthenticatingInterceptor(access));
+        // Requests are parsed inside the interceptor, so that a malformed one gets an answer of the error table.
+        services.forEach(service ->
+                builder.addService(ServerInterceptors.useMarshalledMessages(service.bindService(), new Unparsed())));
+        try {
+            return new GrpcServer(builder.build().start(), eventLoops, health, waitingCalls);
+        } catch (IOException | RuntimeException failure) {
+            eventLoops.shutdownGracefully(0, 0, TimeUnit.SECONDS).awaitUninterruptibly();
+            throw failure;
+        }
+    }
+
+    private static NioServerSocketChannel listener(int maxConnections) {
+        NioServerSocketChannel listener = new NioServerSocketChannel();
+        listener.pipeline().addLast(new ConnectionLimit(maxConnections));
+        return listener;
     }
 
     /** Returns the address that was bound. */
     public InetSocketAddress address() {
-        throw new UnsupportedOperationException();
+        return (InetSocketAddress) server.getListenSockets().getFirst();
     }
 
     /** Stops accepting, ends open streams with SERVER_SHUTTING_DOWN, waits at most 10 s for calls, then cuts. */
     @Override
-    public void close() {}
+    public void close() {
+        health.enterTerminalState();
+        server.shutdown();
+        waitingCalls.shutDown();
+        try {
+            if (!server.awaitTermination(CLOSE_GRACE_PERIOD.toSeconds(), TimeUnit.SECONDS)) {
+                server.shutdownNow().awaitTermination(1, TimeUnit.SECONDS);
+            }
+        } catch (InterruptedException hurry) {
+            server.shutdownNow();
+            Thread.currentThread().interrupt();
+        }
+        eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
+    }
+
+    /** Leaves messages as the bytes that they are. */
+    private static final class Unparsed implements Marshaller<InputStream> {
+        @Override
+        public InputStream stream(InputStream message) {
+            return message;
+        }
+
+        @Override
+        public InputStream parse(InputStream message) {
+            return message;
+        }
+    }
 }

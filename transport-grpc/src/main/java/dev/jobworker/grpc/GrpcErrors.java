@@ -1,0 +1,122 @@
+package dev.jobworker.grpc;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.ErrorInfo;
+import dev.jobworker.api.CoreFailures;
+import dev.jobworker.api.Reason;
+import dev.jobworker.api.WorkerException;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
+
+/** The one place where errors of the contract become errors of gRPC, and back. */
+final class GrpcErrors {
+    /** The domain of every ErrorInfo (google/rpc/error_details.proto). */
+    static final String DOMAIN = "jobworker.dev";
+
+    /** How JSSE reports that the other side refused the own certificate (alerts of RFC 8446 section 6.2). */
+    private static final Pattern CERTIFICATE_ALERT = Pattern.compile(
+            "Received fatal alert: (bad_certificate|unsupported_certificate|certificate_.*|unknown_ca|access_denied)");
+
+    private GrpcErrors() {}
+
+    /** Returns what a client is told about {@code failure}. What is not of the contract goes to the log, and the client is told where to look. */
+    static StatusRuntimeException toStatus(Throwable failure) {
+        if (failure instanceof WorkerException known) {
+            return toStatus(known.reason(), String.valueOf(known.getMessage()), known.details());
+        }
+        if (failure.getCause() instanceof InvalidProtocolBufferException malformed) {
+            return toStatus(Reason.MALFORMED_BODY, "not a message of this method: " + malformed.getMessage(), Map.of());
+        }
+        return toStatus(CoreFailures.internal(failure));
+    }
+
+    private static StatusRuntimeException toStatus(Reason reason, String message, Map<String, String> details) {
+        ErrorInfo info = ErrorInfo.newBuilder()
+                .setReason(reason.name())
+                .setDomain(DOMAIN)
+                .putAllMetadata(details)
+                .build();
+        return StatusProto.toStatusRuntimeException(com.google.rpc.Status.newBuilder()
+                .setCode(reason.grpcCode().number())
+                .setMessage(message)
+                .addDetails(Any.pack(info))
+                .build());
+    }
+
+    /** Returns the error of the contract that a failed call to {@code server} stands for. */
+    static WorkerException toWorkerException(StatusRuntimeException failure, String server) {
+        Status status = failure.getStatus();
+        String description = status.getDescription();
+        String message = description == null ? status.getCode().name() : description;
+        Optional<ErrorInfo> info = errorInfo(failure);
+        if (info.isPresent()) {
+            Reason reason = reason(info.get().getReason(), status.getCode());
+            return new WorkerException(reason, message, info.get().getMetadataMap(), failure);
+        }
+        return switch (status.getCode()) {
+            case INVALID_ARGUMENT -> new WorkerException(Reason.MALFORMED_BODY, message, Map.of(), failure);
+            case RESOURCE_EXHAUSTED -> new WorkerException(Reason.BODY_TOO_LARGE, message, Map.of(), failure);
+            case UNIMPLEMENTED -> new WorkerException(Reason.UNKNOWN_PATH, message, Map.of(), failure);
+            case DEADLINE_EXCEEDED ->
+                new WorkerException(Reason.CONNECTION_FAILED, server + " did not answer in time", Map.of(), failure);
+            default -> connectionFailed(failure, message, server);
+        };
+    }
+
+    /** Returns whether {@code failure} means that no server took the call, as far as gRPC knows. */
+    static boolean isUnavailable(WorkerException failure) {
+        return failure.reason() == Reason.CONNECTION_FAILED
+                && Status.fromThrowable(failure).getCode() == Status.Code.UNAVAILABLE;
+    }
+
+    private static Reason reason(String name, Status.Code code) {
+        try {
+            return Reason.valueOf(name);
+        } catch (IllegalArgumentException ofANewerServer) {
+            return code == Status.Code.UNAVAILABLE ? Reason.CONNECTION_FAILED : Reason.INTERNAL;
+        }
+    }
+
+    private static Optional<ErrorInfo> errorInfo(StatusRuntimeException failure) {
+        com.google.rpc.Status status = StatusProto.fromThrowable(failure);
+        if (status == null) {
+            return Optional.empty();
+        }
+        try {
+            for (Any detail : status.getDetailsList()) {
+                if (detail.is(ErrorInfo.class)
+                        && detail.unpack(ErrorInfo.class).getDomain().equals(DOMAIN)) {
+                    return Optional.of(detail.unpack(ErrorInfo.class));
+                }
+            }
+        } catch (InvalidProtocolBufferException notOurs) {
+            return Optional.empty();
+        }
+        return Optional.empty();
+    }
+
+    // gRPC itself says only "io exception"; what happened is in the causes.
+    private static WorkerException connectionFailed(StatusRuntimeException failure, String message, String server) {
+        String why = message;
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            why = cause.getMessage() == null ? why : cause.getMessage();
+            if (cause instanceof SSLException) {
+                break;
+            }
+        }
+        return CERTIFICATE_ALERT.matcher(why).matches()
+                ? new WorkerException(
+                        Reason.CERTIFICATE_REJECTED,
+                        server + " refused the certificate of this client: " + why,
+                        Map.of(),
+                        failure)
+                : new WorkerException(
+                        Reason.CONNECTION_FAILED, "no connection to " + server + ": " + why, Map.of(), failure);
+    }
+}
