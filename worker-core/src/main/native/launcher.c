@@ -78,14 +78,15 @@ static int lock_file(int folder)
     return -1;
 }
 
-/* By its relative name: the folder's may be longer than a socket address. The mask makes it 0600. */
+/* By its relative name: the folder's may be longer than a socket address. */
 static int listen_in(int folder)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "shim.sock"};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    bool bound = fchdir(folder) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    /* The mode of a socket before bind is that of its file after. */
+    bool bound = fchmod(fd, 0600) == 0 && fchdir(folder) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     int error = errno;
     if (chdir("/") != 0)
         abort(); /* cannot be: / is there and may be searched */

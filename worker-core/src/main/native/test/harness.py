@@ -68,6 +68,9 @@ class Connection:
         descriptor = os.open(folder, os.O_PATH)
         try:
             self.socket.connect(f"/proc/self/fd/{descriptor}/shim.sock")
+        except OSError:
+            self.socket.close()
+            raise
         finally:
             os.close(descriptor)
         self.status = None
@@ -120,7 +123,7 @@ class Job:
         """The exit record, after the shim has closed the socket."""
         try:
             (connection or self.connect()).until_end()
-        except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
+        except ConnectionRefusedError:
             pass
         return self.record()
 
@@ -208,6 +211,12 @@ class Launcher:
         assert job.pid > 0 and job.reply.stage == 0 and job.reply.errno == 0, job.reply
         return job
 
+    def abandon(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
     def close(self):
         self.process.stdin.close()
         self.process.wait(PATIENCE)
@@ -257,7 +266,7 @@ class ShimTest(unittest.TestCase):
 
     def new_launcher(self, **popen):
         launcher = Launcher(self.root, **popen)
-        self.addCleanup(launcher.process.kill)
+        self.addCleanup(launcher.abandon)
         return launcher
 
     def tearDown(self):

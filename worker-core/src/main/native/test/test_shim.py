@@ -293,17 +293,19 @@ class Requests(ShimTest):
 
 
 class CleanChild(ShimTest):
+    # In Perl for all but the signals: it ignores SIGFPE itself.
     PROBE = (
-        "opendir(my $d, '/proc/self/fd'); my $own = 0; my @f; for (sort readdir $d) { next if /^\\./; my $t = readlink \"/proc/self/fd/$_\";"
-        " push @f, $_ unless $t =~ m{^/proc/} } print \"fds=@f\\n\"; open(S, '/proc/self/status'); while (<S>) { print if /^(Sig|Shd|Umask|NoNew|Uid|Gid|Groups)/ }"
-        " print 'nice=', getpriority(0, 0), \"\\n\"; print \"stat=\", join(' ', (split ' ', `cat /proc/$$/stat`)[3..6]), \"\\n\";"
-        " print 'cwd=', readlink('/proc/self/cwd'), \"\\n\"; print `cat /proc/$$/limits`; print 'stdin=', readlink('/proc/self/fd/0'), \"\\n\";"
+        "opendir(my $d, '/proc/self/fd'); my @f; for (sort readdir $d) { next if /^\\./; my $t = readlink \"/proc/self/fd/$_\"; push @f, $_ unless $t =~ m{^/proc/} }"
+        " print \"fds=@f\\n\"; print 'nice=', getpriority(0, 0), \"\\n\"; print 'stat=', join(' ', (split ' ', `cat /proc/$$/stat`)[3..6]), \"\\n\";"
+        " print 'cwd=', readlink('/proc/self/cwd'), \"\\n\"; print 'stdin=', readlink('/proc/self/fd/0'), \"\\n\";"
     )
 
     def probe(self, launcher, **options):
-        job = launcher.start(perl(self.PROBE), **options)
-        job.wait()
-        text = job.output().decode()
+        text = ""
+        for program in (["/bin/cat", "/proc/self/status", "/proc/self/limits"], perl(self.PROBE)):
+            job = launcher.start(program, **options)
+            job.wait()
+            text += job.output().decode()
         facts = {}
         for line in text.splitlines():
             name, _, value = line.partition("=" if "=" in line else ":")
@@ -329,7 +331,7 @@ class CleanChild(ShimTest):
             for number in range(1, 65):
                 if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
                     signal.signal(number, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             os.umask(0o077)
             os.chdir("/tmp")
 
@@ -413,7 +415,6 @@ class Output(ShimTest):
         first, second = job.index()
         self.assertGreaterEqual(second[3] - first[3], 40_000)
         self.assertLessEqual(record["startTimeMicros"], first[3])
-        self.assertLessEqual(second[3], record["endTimeMicros"])
 
     def test_merge_keepsTheExactOrderInOneStream(self):
         job = self.launcher.start(sh("for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done"), flags=MERGE)
@@ -422,8 +423,12 @@ class Output(ShimTest):
         self.assertEqual((record["stdoutBytes"], record["stderrBytes"]), (30, 0))
 
     def test_status_tellsOfOutputOnlyAfterItIsInTheFiles(self):
-        job = self.launcher.start(perl("for (1..50) { syswrite STDOUT, 'x' x 1000; syswrite STDERR, 'y' x 10 }"))
+        job = self.launcher.start(perl("kill 'STOP', $$; for (1..50) { syswrite STDOUT, 'x' x 1000; syswrite STDERR, 'y' x 10 }"))
         connection = job.connect()
+        connection.next()
+        while not pathlib.Path(f"/proc/{job.pid}/stat").read_text().rpartition(")")[2].startswith(" T"):
+            time.sleep(0.001)  # SIGCONT before SIGSTOP would be lost
+        connection.signal(signal.SIGCONT)
         try:
             while True:
                 status = connection.next()

@@ -1,0 +1,357 @@
+package dev.jobworker.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** G7: the worker can die, and so can the shim and the launcher. */
+final class RecoveryTest extends EngineFixture {
+    private final UUID requestId = UUID.randomUUID();
+
+    private void reopen() throws IOException {
+        engine.close();
+        openEngine();
+    }
+
+    /** Replaces the engine of the fixture by one of another JVM on the same directory. */
+    private WorkerProcess otherWorker(String script, String step) throws IOException {
+        engine.close();
+        return WorkerProcess.starting(directory.resolve("state"), requestId, script, step);
+    }
+
+    private Job startAgain(String script) {
+        return engine.start(new StartRequest("tester", requestId, shell(script), Integer.MAX_VALUE));
+    }
+
+    @Test
+    void g7_workerKilled_runningJobGoesOnAndTellsItsTrueEnd() throws Exception {
+        Path gate = directory.resolve("gate");
+        runShell("mkfifo " + gate);
+        String script = "echo before; read go < " + gate + "; echo after; exit 7";
+        JobId id;
+        try (WorkerProcess worker = otherWorker(script, "")) {
+            id = worker.awaitJob();
+            worker.kill();
+        }
+        openEngine();
+        Job job = engine.get(id);
+        assertEquals(JobState.RUNNING, job.state());
+        assertTrue(isAlive(pid(job)));
+        assertEquals(1, engine.runningJobs());
+        assertEquals(id, startAgain(script).id());
+        Files.writeString(gate, "go\n");
+        assertEquals("before\nafter\n", text(job, OutputView.COMBINED));
+        assertExit(7, awaitFinal(job));
+        assertEquals(0, engine.runningJobs());
+    }
+
+    @Test
+    void g7_jobEndsWhileNoWorkerRuns_isFoundWithEverything() throws Exception {
+        Path gate = directory.resolve("gate");
+        runShell("mkfifo " + gate);
+        JobId id;
+        try (WorkerProcess worker = otherWorker("read go < " + gate + "; echo done; kill -9 $$", "")) {
+            id = worker.awaitJob();
+            worker.kill();
+        }
+        Files.writeString(gate, "go\n");
+        Path exit = directory.resolve("state/jobs").resolve(id.toString()).resolve("exit.json");
+        Awaitility.await().until(() -> Files.exists(exit));
+        openEngine();
+        Job job = engine.get(id);
+        assertEquals(new ExitStatus.Signaled(Signal.KILL, false), ended(job).exit());
+        assertEquals("done\n", text(job, OutputView.STDOUT));
+        assertTrue(ended(job).usage().peakMemoryBytes() > 0);
+        reopen();
+        assertEquals(job, engine.get(id));
+    }
+
+    @Test
+    void g7_stopOrderedBeforeTheWorkerDied_isCarriedOut() throws Exception {
+        Job job = startShell("trap '' TERM; echo ready; while :; do sleep 1; done");
+        awaitOutput(job, "ready");
+        JobEngine leaving =
+                JobEngine.open(directory.resolve("other"), EngineOptions.DEFAULTS.withSurvivePowerLoss(false));
+        Job left =
+                leaving.start(StartRequest.of("tester", shell("trap '' TERM; echo ready; while :; do sleep 1; done")));
+        try (OutputReader reader = leaving.output(left.id(), OutputQuery.FOLLOW_ALL)) {
+            reader.next();
+        }
+        leaving.stop(left.id(), Duration.ofMillis(300), "tester");
+        leaving.close();
+        try (JobEngine next = JobEngine.open(directory.resolve("other"))) {
+            Job end = next.await(left.id(), LONG);
+            assertEquals(
+                    new Cause(Cause.Kind.STOP_REQUEST, "tester", true),
+                    ended(end).cause());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(StartStep.class)
+    void g7_workerDiesDuringStart_nothingRunsTwice(StartStep step) throws Exception {
+        Path runs = directory.resolve("runs");
+        String script = "echo run >> " + runs + "; echo output";
+        try (WorkerProcess worker = otherWorker(script, step.name())) {
+            assertEquals(WorkerProcess.HALTED, worker.awaitExit());
+        }
+        openEngine();
+        int found = engine.list(JobFilter.ALL, null, 10).size();
+        assertTrue(found <= 1);
+        if (step == StartStep.FOLDER_WRITTEN) {
+            assertEquals(0, found);
+            assertEquals(List.of(), files(directory.resolve("state/jobs")));
+        }
+        if (step == StartStep.REPLY_RECEIVED) {
+            assertEquals(1, found);
+        }
+        Job job = awaitFinal(startAgain(script));
+        assertExit(0, job);
+        assertEquals("output\n", text(job, OutputView.COMBINED));
+        assertEquals(List.of("run"), Files.readAllLines(runs));
+        assertEquals(1, engine.retainedJobs());
+    }
+
+    @Test
+    void g7_shimKilled_jobIsLostAndItsTreeIsSwept() throws Exception {
+        Job job = startShell("setsid sleep 300 & sleep 300 & echo kept; exec sleep 300");
+        awaitOutput(job, "kept");
+        try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
+            new ProcessBuilder("kill", "-9", Integer.toString(shim(job)))
+                    .start()
+                    .waitFor();
+            Job lost = awaitFinal(job);
+            assertEquals(JobState.LOST, lost.state());
+            assertTrue(assertInstanceOf(JobStatus.Lost.class, lost.status())
+                    .evidence()
+                    .contains("killed"));
+            assertEquals(List.of(), processesOf(job.id()));
+            assertInstanceOf(OutputEvent.Chunk.class, reader.next());
+            assertEquals(
+                    JobState.LOST,
+                    assertInstanceOf(OutputEvent.End.class, reader.next()).job().state());
+        }
+        reopen();
+        assertEquals(JobState.LOST, engine.get(job.id()).state());
+        assertEquals("kept\n", text(job, OutputView.COMBINED));
+    }
+
+    @Test
+    void g7_launcherKilled_jobsGoOnAndNewOnesStart() throws Exception {
+        Job job = startShell("echo ready; exec sleep 300");
+        awaitOutput(job, "ready");
+        int launcher = parent(shim(job)).orElseThrow();
+        new ProcessBuilder("kill", "-9", Integer.toString(launcher)).start().waitFor();
+        Awaitility.await().until(() -> !isAlive(launcher));
+        assertExit(0, awaitFinal(startEventually("exit 0")));
+        assertEquals(JobState.RUNNING, engine.get(job.id()).state());
+        engine.stop(job.id(), Duration.ZERO, "tester");
+        assertEquals(JobState.STOPPED, awaitFinal(job).state());
+    }
+
+    /** The start that finds the launcher dead may fail, cleanly; one after it succeeds. */
+    private Job startEventually(String script) {
+        try {
+            return startShell(script);
+        } catch (JobException e) {
+            assertInstanceOf(Failure.Internal.class, e.failure());
+            return startShell(script);
+        }
+    }
+
+    @Test
+    void g7_anotherBoot_runningJobIsLostAndNobodyIsSignalled() throws Exception {
+        JobId id;
+        try (JobEngine leaving = JobEngine.open(directory.resolve("other"))) {
+            id = leaving.start(StartRequest.of("tester", shell("echo kept; exec sleep 300")))
+                    .id();
+            try (OutputReader reader = leaving.output(id, OutputQuery.FOLLOW_ALL)) {
+                reader.next();
+            }
+        }
+        Path record = directory.resolve("other/jobs").resolve(id.toString()).resolve("job.json");
+        String bootId =
+                Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
+        Files.writeString(
+                record,
+                Files.readString(record).replace(bootId, UUID.randomUUID().toString()));
+        try (JobEngine next = JobEngine.open(directory.resolve("other"))) {
+            assertEquals(JobState.LOST, next.get(id).state());
+            assertEquals(0, next.runningJobs());
+            List<Long> alive = processesOf(id);
+            assertEquals(1, alive.size());
+            new ProcessBuilder("kill", alive.getFirst().toString()).start().waitFor();
+        }
+    }
+
+    @Test
+    void secondWorker_onOneDirectory_isRefused() {
+        IOException inThisJvm = assertThrows(IOException.class, () -> JobEngine.open(directory.resolve("state")));
+        assertEquals("another worker uses the state directory " + directory.resolve("state"), inThisJvm.getMessage());
+    }
+
+    @Test
+    void secondWorker_inAnotherJvm_isRefused() throws Exception {
+        try (WorkerProcess other = otherWorker("exec sleep 300", "")) {
+            JobId id = other.awaitJob();
+            assertThrows(IOException.class, () -> JobEngine.open(directory.resolve("state")));
+            other.kill();
+            openEngine();
+            assertEquals(JobState.RUNNING, engine.get(id).state());
+        }
+    }
+
+    @Test
+    void longStateDirectory_works() throws Exception {
+        Path deep = directory.resolve("d".repeat(100)).resolve("e".repeat(100));
+        try (JobEngine other = JobEngine.open(deep)) {
+            Job job = other.start(StartRequest.of("tester", JobSpec.of("true")));
+            assertExit(0, other.await(job.id(), LONG));
+        }
+    }
+
+    @Test
+    void interruptedDeletion_isFinishedAtOpen() throws IOException {
+        engine.close();
+        Path left = directory.resolve("state/jobs/.discarded-x");
+        Files.createDirectory(left);
+        Files.writeString(left.resolve("output"), "x");
+        openEngine();
+        assertFalse(Files.exists(left));
+    }
+
+    @Test
+    void tornIndex_ofALostJob_isRepaired() throws Exception {
+        Job job = startShell("echo one; echo two >&2; echo ready; exec sleep 300");
+        awaitOutput(job, "ready");
+        int shim = shim(job);
+        new ProcessBuilder("kill", "-STOP", Integer.toString(shim)).start().waitFor();
+        String all = "one\ntwo\nready\n";
+        try (FileChannel index = FileChannel.open(folder(job).resolve("output.index"), StandardOpenOption.WRITE)) {
+            index.truncate(index.size() - 5);
+        }
+        Files.writeString(folder(job).resolve("output"), "tail", StandardOpenOption.APPEND);
+        new ProcessBuilder("kill", "-9", Integer.toString(shim)).start().waitFor();
+        Job lost = awaitFinal(job);
+        assertEquals(all.length() + 4, lost.output().combinedBytes());
+        String combined = text(lost, OutputView.COMBINED);
+        assertTrue(combined.endsWith("tail"));
+        assertEquals(
+                combined.length(),
+                text(lost, OutputView.STDOUT).length()
+                        + text(lost, OutputView.STDERR).length());
+    }
+
+    @Test
+    void requestId_repeated_givesTheSameJob() throws Exception {
+        StartRequest request = new StartRequest("tester", requestId, JobSpec.of("true"), Integer.MAX_VALUE);
+        Job job = engine.start(request);
+        assertEquals(job.id(), engine.start(request).id());
+        assertFails(
+                Failure.RequestIdReused.class,
+                () -> engine.start(new StartRequest("tester", requestId, JobSpec.of("false"), Integer.MAX_VALUE)));
+        Job other = engine.start(new StartRequest("other", requestId, JobSpec.of("true"), Integer.MAX_VALUE));
+        assertFalse(other.id().equals(job.id()));
+        awaitFinal(job);
+        awaitFinal(other);
+        reopen();
+        assertEquals(job.id(), engine.start(request).id());
+        engine.delete(job.id());
+        assertFalse(engine.start(request).id().equals(job.id()));
+    }
+
+    @Test
+    void delete_finalJob_leavesNothing() throws Exception {
+        Job running = startShell("exec sleep 300");
+        assertFails(Failure.NotFinal.class, () -> engine.delete(running.id()));
+        Job job = runShell("echo hello");
+        try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
+            engine.delete(job.id());
+            OutputEvent.Chunk chunk = assertInstanceOf(OutputEvent.Chunk.class, reader.next());
+            assertEquals("hello\n", StandardCharsets.UTF_8.decode(chunk.bytes()).toString());
+        }
+        assertFails(Failure.NoSuchJob.class, () -> engine.get(job.id()));
+        assertFails(Failure.NoSuchJob.class, () -> engine.delete(job.id()));
+        assertEquals(List.of(running.id().toString()), files(directory.resolve("state/jobs")));
+    }
+
+    @Test
+    void close_endsAllWaiting() throws Exception {
+        JobEngine other = JobEngine.open(directory.resolve("other"));
+        Job job = other.start(StartRequest.of("tester", JobSpec.of("sleep", "300")));
+        var exit = other.onExit(job.id()).toCompletableFuture();
+        OutputReader reader = other.output(job.id(), OutputQuery.FOLLOW_ALL);
+        other.close();
+        ExecutionException closed = assertThrows(ExecutionException.class, () -> exit.get(10, TimeUnit.SECONDS));
+        assertInstanceOf(JobException.class, closed.getCause());
+        assertFails(Failure.Closed.class, () -> {
+            try {
+                reader.next();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+        assertFails(Failure.Closed.class, () -> other.get(job.id()));
+        assertTrue(isAlive(pid(job)));
+        JobEngine stopping = JobEngine.open(
+                directory.resolve("other"),
+                EngineOptions.DEFAULTS.withOnClose(EngineOptions.OnClose.STOP_JOBS, Duration.ofSeconds(5)));
+        stopping.close();
+        assertFalse(isAlive(pid(job)));
+        try (JobEngine last = JobEngine.open(directory.resolve("other"))) {
+            assertEquals(
+                    Cause.Kind.WORKER_SHUTDOWN,
+                    ended(last.get(job.id())).cause().kind());
+        }
+    }
+
+    @Test
+    void close_leavesNoThreadAndNoLauncher() throws Exception {
+        try (JobEngine other = JobEngine.open(directory.resolve("other"))) {
+            Job job = other.start(StartRequest.of("tester", JobSpec.of("true")));
+            other.await(job.id(), LONG);
+        }
+        engine.close();
+        Awaitility.await()
+                .until(() -> Thread.getAllStackTraces().keySet().stream()
+                        .noneMatch(thread -> thread.getName().startsWith("jobworker-")));
+        Awaitility.await()
+                .until(() -> ProcessHandle.current()
+                        .descendants()
+                        .noneMatch(
+                                process -> process.info().command().orElse("").contains("job-shim")));
+    }
+
+    @Test
+    void unreadableFolder_isLeftAlone() throws Exception {
+        Job job = runShell("echo kept");
+        engine.close();
+        Path record = folder(job).resolve("job.json");
+        try (FileChannel channel = FileChannel.open(record, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap("{\"version\":".getBytes(StandardCharsets.UTF_8)));
+            channel.truncate(11);
+        }
+        openEngine();
+        assertFails(Failure.NoSuchJob.class, () -> engine.get(job.id()));
+        assertTrue(Files.exists(folder(job).resolve("output")));
+    }
+}
