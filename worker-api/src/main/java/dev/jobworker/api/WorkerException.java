@@ -1,6 +1,7 @@
 package dev.jobworker.api;
 
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,12 @@ public final class WorkerException extends RuntimeException {
         super(message, cause);
         this.reason = reason;
         this.details = Map.copyOf(details);
+    }
+
+    /** Returns one sentence for people. */
+    @Override
+    public String getMessage() {
+        return Objects.requireNonNull(super.getMessage());
     }
 
     public Reason reason() {

@@ -12,23 +12,17 @@ import dev.jobworker.core.JobEngine;
 import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
-import dev.jobworker.core.JobState;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
 import dev.jobworker.core.StartRequest;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** The engine as one identity may use it: every method is one {@link GuardedCall}. */
 final class GuardedJobWorker implements JobWorker {
-    private static final JobFilter NOT_FINAL =
-            new JobFilter(Set.of(JobState.RUNNING, JobState.STOPPING), null, Map.of());
-
     private final JobWorkerAccess access;
     private final JobEngine engine;
     private final Identity caller;
@@ -160,11 +154,7 @@ final class GuardedJobWorker implements JobWorker {
                 .perform(
                         GuardedJobWorker::nothingToCheck,
                         () -> new ServerInfo(
-                                access.version(),
-                                access.startTime(),
-                                engine.list(NOT_FINAL, null, Integer.MAX_VALUE).size(),
-                                engine.list(JobFilter.ALL, null, Integer.MAX_VALUE)
-                                        .size()));
+                                access.version(), access.startTime(), engine.runningJobs(), engine.retainedJobs()));
     }
 
     /** Frees nothing: a reader is closed by who opened it. */
