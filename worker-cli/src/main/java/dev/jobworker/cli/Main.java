@@ -3,9 +3,7 @@ package dev.jobworker.cli;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.function.Function;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.MissingParameterException;
@@ -14,7 +12,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The entry of the program: finds the command, runs it, turns what it throws into a sentence and an exit code. */
 public final class Main {
-    private static final Map<String, Function<Console, Object>> COMMANDS = commands();
+    private static final List<String> COMMANDS = List.of(
+            "quickstart", "serve", "run", "start", "status", "list", "logs", "stop", "signal", "wait", "delete", "whoami",
+            "version", "ca");
 
     private Main() {}
 
@@ -22,23 +22,25 @@ public final class Main {
         System.exit(run(Console.ofProcess(), args));
     }
 
-    private static Map<String, Function<Console, Object>> commands() {
-        Map<String, Function<Console, Object>> commands = new LinkedHashMap<>();
-        commands.put("quickstart", QuickstartCommand::new);
-        commands.put("serve", ServeCommand::new);
-        commands.put("run", RunCommand::new);
-        commands.put("start", StartCommand::new);
-        commands.put("status", StatusCommand::new);
-        commands.put("list", ListCommand::new);
-        commands.put("logs", LogsCommand::new);
-        commands.put("stop", StopCommand::new);
-        commands.put("signal", SignalCommand::new);
-        commands.put("wait", WaitCommand::new);
-        commands.put("delete", DeleteCommand::new);
-        commands.put("whoami", WhoamiCommand::new);
-        commands.put("version", VersionCommand::new);
-        commands.put("ca", CaCommand::new);
-        return commands;
+    // Not a map of constructors: each would cost a class made at run time, and only one is needed.
+    private static Object command(String name, Console console) {
+        return switch (name) {
+            case "quickstart" -> new QuickstartCommand(console);
+            case "serve" -> new ServeCommand(console);
+            case "run" -> new RunCommand(console);
+            case "start" -> new StartCommand(console);
+            case "status" -> new StatusCommand(console);
+            case "list" -> new ListCommand(console);
+            case "logs" -> new LogsCommand(console);
+            case "stop" -> new StopCommand(console);
+            case "signal" -> new SignalCommand(console);
+            case "wait" -> new WaitCommand(console);
+            case "delete" -> new DeleteCommand(console);
+            case "whoami" -> new WhoamiCommand(console);
+            case "version" -> new VersionCommand(console);
+            case "ca" -> new CaCommand(console);
+            default -> throw new IllegalArgumentException(name);
+        };
     }
 
     /** Runs one command line and returns its exit code. */
@@ -46,10 +48,9 @@ public final class Main {
         Root root = new Root();
         CommandLine line = new CommandLine(root);
         // Reading the annotations of a command takes time; of those that will not run it is not needed.
-        if (args.length > 0 && COMMANDS.containsKey(args[0])) {
-            add(line, args[0], console);
-        } else {
-            COMMANDS.keySet().forEach(name -> add(line, name, console));
+        List<String> needed = args.length > 0 && COMMANDS.contains(args[0]) ? List.of(args[0]) : COMMANDS;
+        for (String name : needed) {
+            line.addSubcommand(name, command(name, console));
         }
         Units.register(line);
         line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -59,15 +60,13 @@ public final class Main {
         line.setOut(out);
         line.setParameterExceptionHandler((e, _) -> usageError(e, console));
         line.setExecutionExceptionHandler((e, _, _) -> ErrorReport.report(e, console, root.verbose));
-        int code = line.execute(args);
-        out.flush();
-        return code;
-    }
-
-    private static void add(CommandLine line, String name, Console console) {
-        Function<Console, Object> command = COMMANDS.get(name);
-        if (command != null) {
-            line.addSubcommand(name, command.apply(console));
+        try {
+            return line.execute(args);
+        } catch (Error e) {
+            // Out of memory, a damaged installation: picocli handles only exceptions.
+            return ErrorReport.report(e, console, root.verbose);
+        } finally {
+            out.flush();
         }
     }
 

@@ -20,6 +20,14 @@ final class Quickstart {
     private static final int NOT_FOUND = 69;
     private static final int REFUSED = 77;
     private static final int KILLED = 128 + 9;
+    private static final String STUBBORN =
+            """
+            # forks twice and makes a session of its own, like a daemon
+            (setsid sh -c 'echo "the daemon is process $$"; exec >/dev/null; sleep 1000' &)
+            trap 'echo "SIGTERM? I would rather not."' TERM
+            exec 2>/dev/null
+            while :; do sleep 0.2; done
+            """;
 
     private final QuickstartSandbox sandbox;
     private final Narrator narrator;
@@ -74,19 +82,20 @@ final class Quickstart {
                 "--",
                 "sh",
                 "-c",
-                "echo working; echo 'it went wrong' >&2; exit 3");
+                "echo working; echo \"it went wrong\" >&2; exit 3");
         narrator.check(code == 3, "run exits as the job did: " + code);
     }
 
     private void stubborn() throws IOException, InterruptedException, ExecutionException, TimeoutException {
-        String daemon = "echo $$; exec </dev/null >/dev/null 2>&1; sleep 1000 & wait";
-        String script = "(setsid sh -c '" + daemon + "' &)\n"
-                + "trap 'echo \"SIGTERM? I would rather not.\"' TERM\n"
-                + "while :; do sleep 0.2; done";
-        String job = start("alice", "sh", "-c", script);
+        Path file = sandbox.work().resolve("stubborn.sh");
+        Files.writeString(file, STUBBORN);
+        narrator.tell("stubborn.sh:");
+        STUBBORN.lines().forEach(line -> narrator.tell("    " + line));
+        String job = start("alice", "sh", file.toString());
         Onlooker watcher = new Onlooker(line -> narrator.seen("alice", line));
         CompletableFuture<Integer> following = follow("alice", job, watcher);
-        long pid = Long.parseLong(watcher.firstLine().get(30, TimeUnit.SECONDS).strip());
+        String announced = watcher.firstLine().get(30, TimeUnit.SECONDS);
+        long pid = Long.parseLong(announced.replaceAll("[^0-9]", ""));
         narrator.check(
                 session(pid) == pid, "process " + pid + " runs, in a session of its own: no signal to the group meets it");
         int stopped = show("alice", "stop", "--grace", "2s", job);

@@ -32,6 +32,7 @@ final class QuickstartSandbox implements AutoCloseable {
 
     static QuickstartSandbox open(Console console, Narrator narrator) throws IOException {
         Path folder = Files.createTempDirectory("jobworker-quickstart-");
+        boolean opened = false;
         try {
             Files.createDirectory(folder.resolve("work"));
             ca(narrator, folder, "init", "--trust-domain", "example.test");
@@ -54,10 +55,12 @@ final class QuickstartSandbox implements AutoCloseable {
                     OnClose.STOP_JOBS));
             narrator.command(
                     "server", List.of("serve", "--cert", "server.crt", "--key", "server.key", "--ca", "ca.crt", "..."));
+            opened = true;
             return new QuickstartSandbox(folder, narrator, server);
-        } catch (IOException | RuntimeException e) {
-            delete(folder);
-            throw e;
+        } finally {
+            if (!opened) {
+                delete(folder);
+            }
         }
     }
 
