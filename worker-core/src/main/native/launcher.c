@@ -33,12 +33,12 @@ struct seat {
     enum occupant occupant;
     pid_t pid;
     int lock;
-    volatile unsigned char answered; /* set by the shim */
     uint64_t start_id;
 };
 
 struct launcher {
-    struct seat *seats; /* shared memory, touched as far as it is used */
+    struct seat *seats; /* the launcher's own: a shim sees them as they were at its fork */
+    volatile unsigned char *answered; /* a flag a seat, shared with its shim, which sets it */
     size_t used, taken; /* seats ever used, seats occupied */
     uint8_t *input;
     size_t input_length;
@@ -123,8 +123,8 @@ static void seat_shim(struct launcher *l, const struct request *r, struct post *
         errno = EAGAIN;
         goto failed;
     }
-    seat->answered = 0;
-    post->answered = &seat->answered;
+    post->answered = &l->answered[seat - l->seats];
+    *post->answered = 0;
     pid_t pid = fork();
     if (pid == 0)
         become_shim(l, r, post);
@@ -245,7 +245,7 @@ static void sweep(struct launcher *l)
         struct seat *seat = &l->seats[i];
         if (seat->occupant != KILLED_SHIM)
             continue;
-        if (!seat->answered && ftruncate(seat->lock, 0) == 0)
+        if (!l->answered[i] && ftruncate(seat->lock, 0) == 0)
             send_reply(seat->start_id, 0, STAGE_FORK, ECHILD);
         vacate(l, seat);
     }
@@ -263,9 +263,10 @@ static bool set_up(struct launcher *l)
     sigemptyset(&deaths);
     sigaddset(&deaths, SIGCHLD);
     l->signals = signalfd(-1, &deaths, SFD_CLOEXEC | SFD_NONBLOCK);
-    l->seats = mmap(NULL, SEATS * sizeof *l->seats, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    l->seats = mmap(NULL, SEATS * sizeof *l->seats, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    l->answered = mmap(NULL, SEATS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     l->input = mmap(NULL, INPUT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (l->signals < 0 || l->seats == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
+    if (l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
         return false;
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
     l->sweep.spares = spares;

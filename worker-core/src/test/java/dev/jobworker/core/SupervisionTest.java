@@ -77,7 +77,7 @@ final class SupervisionTest extends EngineFixture {
 
     @Test
     void stop_termHandler_runsWithinTheGracePeriod() {
-        Job job = startShell("trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 300; done");
+        Job job = startShell("trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
         awaitOutput(job, "ready");
         engine.stop(job.id(), LONG, "tester");
         Job end = awaitFinal(job);
@@ -88,7 +88,7 @@ final class SupervisionTest extends EngineFixture {
 
     @Test
     void stop_stoppedProcess_stillHandlesTerm() {
-        Job job = startShell("trap 'echo bye; exit 4' TERM; echo ready; kill -STOP $$; while :; do sleep 300; done");
+        Job job = startShell("trap 'echo bye; exit 4' TERM; echo ready; kill -STOP $$; while :; do sleep 0.1; done");
         awaitOutput(job, "ready");
         engine.stop(job.id(), LONG, "tester");
         assertExit(4, awaitFinal(job));
@@ -132,7 +132,7 @@ final class SupervisionTest extends EngineFixture {
 
     @Test
     void signal_reachesTheProcessGroup() {
-        Job job = startShell("trap 'echo got; exit 0' USR1; echo ready; while :; do sleep 300; done");
+        Job job = startShell("trap 'echo got; exit 0' USR1; echo ready; while :; do sleep 0.1; done");
         awaitOutput(job, "ready");
         engine.signal(job.id(), Signal.parse("USR1").orElseThrow());
         Job end = awaitFinal(job);
