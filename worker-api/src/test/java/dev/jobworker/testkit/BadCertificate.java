@@ -4,8 +4,10 @@ import dev.jobworker.testkit.TestPki.Issued;
 import dev.jobworker.testkit.TestPki.Leaf;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.bouncycastle.asn1.x509.KeyUsage;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +73,11 @@ public enum BadCertificate {
     BadCertificate(@Nullable String words, BiFunction<TestPki, String, Issued> maker) {
         this.words = words;
         this.maker = maker;
+    }
+
+    /** Returns those that PKIX accepts. */
+    public static Stream<BadCertificate> refusedAtTheFirstCall() {
+        return Arrays.stream(values()).filter(bad -> !bad.refusedInHandshake());
     }
 
     /** Whether the handshake fails; otherwise the first call is CERTIFICATE_REJECTED. */
