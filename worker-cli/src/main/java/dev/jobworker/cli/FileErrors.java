@@ -1,6 +1,7 @@
 package dev.jobworker.cli;
 
 import java.io.IOException;
+import java.net.BindException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -20,6 +21,9 @@ final class FileErrors {
 
     /** Returns why, with the path if Java says which. */
     static String describe(IOException e) {
+        if (e.getCause() instanceof BindException bind) {
+            return why(bind); // wrapped by transports in a message without the reason
+        }
         return e instanceof FileSystemException system && system.getFile() != null
                 ? system.getFile() + ": " + why(e)
                 : why(e);

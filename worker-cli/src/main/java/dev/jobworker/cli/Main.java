@@ -52,6 +52,11 @@ public final class Main {
         for (String name : needed) {
             line.addSubcommand(name, command(name, console));
         }
+        line.getSubcommands().forEach((name, command) -> {
+            if (name.equals("run") || name.equals("start")) {
+                command.setStopAtPositional(true); // what follows belongs to the job
+            }
+        });
         Units.register(line);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExpandAtFiles(false); // an argument of a job may begin with @

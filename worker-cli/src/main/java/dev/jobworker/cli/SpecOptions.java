@@ -45,8 +45,12 @@ final class SpecOptions {
     @Option(names = "--user", paramLabel = "USER", description = "Run as this account, uid, or uid:gid.")
     @Nullable String user;
 
-    @Option(names = "--limit", paramLabel = "NAME=N", description = "A resource limit such as nofile=1024 or as=2G.")
-    Map<ResourceLimit, String> limits = Map.of();
+    @Option(
+            names = "--limit",
+            paramLabel = "NAME=N",
+            converter = {Units.Limit.class, Units.Size.class},
+            description = "A resource limit such as nofile=1024 or as=2G.")
+    Map<ResourceLimit, Long> limits = Map.of();
 
     @Option(names = "--umask", paramLabel = "MASK", converter = Units.Umask.class, description = "Octal. Default: 022.")
     @Nullable Integer umask;
@@ -95,7 +99,7 @@ final class SpecOptions {
                 .input(input(console));
         environment.forEach(builder::environment);
         labels.forEach(builder::label);
-        limits.forEach((limit, value) -> builder.limit(limit, Units.size(value)));
+        limits.forEach(builder::limit);
         if (umask != null) {
             builder.umask(umask);
         }

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
@@ -29,7 +30,6 @@ final class Units {
         line.registerConverter(Duration.class, Units::duration);
         line.registerConverter(JobId.class, Units::jobId);
         line.registerConverter(Signal.class, Units::signal);
-        line.registerConverter(ResourceLimit.class, Units::limit);
     }
 
     static Duration duration(String text) {
@@ -93,14 +93,16 @@ final class Units {
                         "'" + Text.escape(text) + "' is not a signal such as SIGHUP, HUP or 1"));
     }
 
-    static ResourceLimit limit(String text) {
-        return ResourceLimit.parse(text)
-                .orElseThrow(() -> new TypeConversionException("'" + Text.escape(text) + "' is not one of "
-                        + String.join(
-                                ", ",
-                                Arrays.stream(ResourceLimit.values())
-                                        .map(ResourceLimit::label)
-                                        .toList())));
+    /** The name of a resource limit. */
+    static final class Limit implements ITypeConverter<ResourceLimit> {
+        @Override
+        public ResourceLimit convert(String text) {
+            return ResourceLimit.parse(text)
+                    .orElseThrow(() -> new TypeConversionException("'" + Text.escape(text) + "' is not one of "
+                            + Arrays.stream(ResourceLimit.values())
+                                    .map(ResourceLimit::label)
+                                    .collect(Collectors.joining(", "))));
+        }
     }
 
     /** A number of bytes with an optional unit. */
