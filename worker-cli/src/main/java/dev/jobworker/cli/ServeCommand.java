@@ -1,0 +1,173 @@
+package dev.jobworker.cli;
+
+import dev.jobworker.core.EngineOptions.OnClose;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Serves until it is told to end. */
+@Command(
+        name = "serve",
+        description = {
+            "Serve jobs to others over mutual TLS, until SIGTERM or Ctrl-C. Jobs go on after it by default.",
+            "Options may stand in a file instead (--config): the same names, YAML."
+        })
+final class ServeCommand implements Callable<Integer> {
+    private static final String DEFAULT_ADDRESS = "127.0.0.1:7443";
+    private static final Set<String> KEYS =
+            Set.of("state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close");
+
+    private final Console console;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Values for options that are not given.")
+    private @Nullable Path config;
+
+    @Option(names = "--state", paramLabel = "DIR", description = "Default: jobworker/server in XDG_STATE_HOME.")
+    private @Nullable Path state;
+
+    @Option(names = "--grpc", paramLabel = "HOST:PORT", description = "Default: 127.0.0.1:7443. Port 0: any free one.")
+    private @Nullable String grpc;
+
+    @Option(names = "--https", paramLabel = "HOST:PORT", description = "Not built yet.")
+    private @Nullable String https;
+
+    @Option(names = "--cert", paramLabel = "FILE", description = "The server's certificate.")
+    private @Nullable Path certificate;
+
+    @Option(names = "--key", paramLabel = "FILE", description = "Its private key.")
+    private @Nullable Path key;
+
+    @Option(names = "--ca", paramLabel = "FILE", description = "The authority of the clients.")
+    private @Nullable Path ca;
+
+    @Option(names = "--policy", paramLabel = "FILE", description = "Who may do what, and the trust domain.")
+    private @Nullable Path policy;
+
+    @Option(names = "--audit", paramLabel = "FILE", description = "Where decisions go. Default: audit.log in --state.")
+    private @Nullable Path audit;
+
+    @Option(
+            names = "--on-close",
+            paramLabel = "leave|stop",
+            description = "What becomes of running jobs. Default: leave.")
+    private @Nullable String onClose;
+
+    ServeCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        ServerOptions options = options();
+        Logging.serving();
+        CountDownLatch end = new CountDownLatch(1);
+        AtomicBoolean again = new AtomicBoolean();
+        try (Signals.Handling _ = console.signals().handle(() -> {
+                    if (again.getAndSet(true)) {
+                        Runtime.getRuntime().halt(ExitCodes.INTERRUPTED);
+                    }
+                    end.countDown();
+                });
+                WorkerServer server = WorkerServer.start(options)) {
+            console.say("serving " + server.address());
+            end.await();
+            console.say("shutting down");
+        }
+        return ExitCodes.OK;
+    }
+
+    private ServerOptions options() {
+        Map<String, String> file = config == null ? Map.of() : Yaml.readFlat(absolute(config), KEYS);
+        if (https != null) {
+            throw Workers.notBuiltYet("--https");
+        }
+        Path stateFolder = path(state, file, "state");
+        if (stateFolder == null) {
+            stateFolder = LocalWorker.stateFolder(console).resolve("server");
+        }
+        Path auditFile = path(audit, file, "audit");
+        Required required = new Required();
+        ServerOptions options = new ServerOptions(
+                stateFolder,
+                address(text(grpc, file, "grpc", DEFAULT_ADDRESS)),
+                required.file("cert", path(certificate, file, "cert")),
+                required.file("key", path(key, file, "key")),
+                required.file("ca", path(ca, file, "ca")),
+                required.file("policy", path(policy, file, "policy")),
+                auditFile == null ? stateFolder.resolve("audit.log") : auditFile,
+                onClose(text(onClose, file, "on-close", "leave")));
+        required.check();
+        return options;
+    }
+
+    private static String text(@Nullable String option, Map<String, String> file, String key, String otherwise) {
+        return option != null ? option : file.getOrDefault(key, otherwise);
+    }
+
+    private @Nullable Path path(@Nullable Path option, Map<String, String> file, String key) {
+        if (option != null) {
+            return absolute(option);
+        }
+        String value = file.get(key);
+        return value == null || config == null ? null : absolute(config).resolveSibling(value);
+    }
+
+    private Path absolute(Path path) {
+        return console.directory().resolve(path);
+    }
+
+    private static OnClose onClose(String text) {
+        return switch (text) {
+            case "leave" -> OnClose.LEAVE_RUNNING;
+            case "stop" -> OnClose.STOP_JOBS;
+            default -> throw CliException.usage("--on-close is leave or stop, not '" + text + "'");
+        };
+    }
+
+    static InetSocketAddress address(String text) {
+        try {
+            URI uri = new URI("grpc://" + text);
+            if (uri.getHost() != null && uri.getPort() >= 0 && text.equals(uri.getRawAuthority())) {
+                InetSocketAddress address = new InetSocketAddress(Workers.host(uri), uri.getPort());
+                if (!address.isUnresolved()) {
+                    return address;
+                }
+                throw CliException.usage("--grpc: unknown host '" + address.getHostString() + "'");
+            }
+        } catch (URISyntaxException | IllegalArgumentException e) {
+            // The same as any other text that is no address.
+        }
+        throw CliException.usage("--grpc: '" + text + "' is not HOST:PORT such as 127.0.0.1:7443");
+    }
+
+    /** Names all options that are missing at once. */
+    private static final class Required {
+        private final List<String> missing = new ArrayList<>();
+
+        Path file(String name, @Nullable Path path) {
+            if (path == null) {
+                missing.add("--" + name);
+                return Path.of(name);
+            }
+            return path;
+        }
+
+        void check() {
+            if (!missing.isEmpty()) {
+                throw CliException.usage("cannot serve without " + String.join(", ", missing)
+                        + " (jobworker ca makes all of them)");
+            }
+        }
+    }
+}

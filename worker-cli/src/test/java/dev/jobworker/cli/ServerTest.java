@@ -1,0 +1,329 @@
+package dev.jobworker.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jobworker.core.EngineOptions.OnClose;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HexFormat;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Commands against a real server over mutual TLS. */
+final class ServerTest {
+    private static final String ABSENT = "01a20adb-51bd-7d90-b926-7f631ce86934";
+
+    @TempDir
+    static Path folder;
+
+    private static WorkerServer server;
+
+    @BeforeAll
+    static void serve() {
+        admin("ca", "init", "--dir", ".");
+        admin("ca", "issue", "--dir", ".", "--server", "localhost,127.0.0.1");
+        admin("ca", "issue", "--dir", ".", "--user", "alice", "--role", "user");
+        admin("ca", "issue", "--dir", ".", "--user", "bob", "--role", "user");
+        admin("ca", "issue", "--dir", ".", "--user", "victor", "--role", "viewer");
+        admin("ca", "issue", "--dir", ".", "--user", "nobody");
+        admin("ca", "issue", "--dir", ".", "--user", "late", "--valid", "1ms", "--role", "user");
+        admin("ca", "issue", "--dir", ".", "--user", "revoked", "--role", "user");
+        admin("ca", "revoke", "--dir", ".", "revoked");
+        admin("ca", "init", "--dir", "other");
+        admin("ca", "issue", "--dir", "other", "--user", "mallory");
+        server = WorkerServer.start(options(folder.resolve("state")));
+    }
+
+    @AfterAll
+    static void close() {
+        server.close();
+    }
+
+    private static ServerOptions options(Path state) {
+        return new ServerOptions(
+                state,
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                folder.resolve("server.crt"),
+                folder.resolve("server.key"),
+                folder.resolve("ca.crt"),
+                folder.resolve("policy.yaml"),
+                state.resolveSibling("audit.log"),
+                OnClose.STOP_JOBS);
+    }
+
+    private static void admin(String... arguments) {
+        Shell.Result result = new Shell(folder).run(arguments);
+        assertEquals(0, result.code(), result.err());
+    }
+
+    private static Shell as(String user) {
+        Path certificates = user.equals("mallory") ? folder.resolve("other") : folder;
+        return new Shell(folder)
+                .with("JOBWORKER_SERVER", server.address())
+                .with("JOBWORKER_CERT", certificates.resolve(user + ".crt").toString())
+                .with("JOBWORKER_KEY", certificates.resolve(user + ".key").toString())
+                .with("JOBWORKER_CA", folder.resolve("ca.crt").toString());
+    }
+
+    private static String start(String user, String... command) {
+        String[] arguments = new String[command.length + 2];
+        arguments[0] = "start";
+        arguments[1] = "--";
+        System.arraycopy(command, 0, arguments, 2, command.length);
+        Shell.Result result = as(user).run(arguments);
+        assertEquals(0, result.code(), result.err());
+        assertEquals("", result.err());
+        return result.out().strip();
+    }
+
+    @Test
+    void run_keepsTheStreamsApartAndExitsAsTheJob() {
+        Shell.Result result = as("alice").run("run", "--", "sh", "-c", "printf 'a\\000\\377'; printf 'e\\n' >&2; exit 7");
+        assertEquals(7, result.code());
+        assertArrayEquals(new byte[] {'a', 0, (byte) 0xff}, result.outBytes());
+        assertEquals("e\n", result.err());
+    }
+
+    @Test
+    void run_killedBySignal_exits128PlusAndSaysWhy() {
+        Shell.Result result = as("alice").run("run", "--", "sh", "-c", "kill -SEGV $$");
+        assertEquals(139, result.code());
+        assertTrue(result.err().contains("SIGSEGV"), result.err());
+    }
+
+    @Test
+    void run_withStdinEnvironmentAndTimeout() {
+        Shell.Result result = as("alice")
+                .input(new byte[] {1, 2, 0, 3})
+                .run("run", "--stdin", "-", "--env", "A=ä b", "--", "sh", "-c", "printf '%s|' \"$A\"; od -An -tx1");
+        assertEquals("ä b| 01 02 00 03\n", result.out());
+        Shell.Result slow = as("alice").run("run", "--timeout", "100ms", "--", "sleep", "60");
+        assertEquals(143, slow.code());
+        assertTrue(slow.err().contains("timeout"), slow.err());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"no-such-program, 127", "/etc/passwd, 126", "/, 126"})
+    void run_thatCannotBeExecuted_exitsAsAShellWould(String program, int code) {
+        Shell.Result result = as("alice").run("run", "--", program);
+        assertEquals(code, result.code(), result.err());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertEquals("", result.out());
+    }
+
+    @Test
+    void start_withTheSameRequestId_isTheSameJob() {
+        String id = UUID.randomUUID().toString();
+        Shell alice = as("alice");
+        String first = alice.run("start", "--request-id", id, "--", "true").out();
+        assertEquals(first, alice.run("start", "--request-id", id, "--", "true").out());
+        assertEquals(1, alice.run("start", "--request-id", id, "--", "false").code());
+    }
+
+    @Test
+    void logs_areByteExactWholeOrInPart() {
+        String job = start("alice", "sh", "-c", "printf 'one\\ntwo\\n'; printf 'E\\000' >&2; printf 'three'");
+        Shell alice = as("alice");
+        assertEquals(0, alice.run("wait", job).code());
+        String all = alice.run("logs", job).out();
+        assertEquals("one\ntwo\nthree".length() + 2, all.length());
+        assertEquals("one\ntwo\nthree", alice.run("logs", "-f", "--stdout", job).out());
+        assertEquals("E\0", alice.run("logs", "--stderr", job).out());
+        assertEquals("three", alice.run("logs", "--stdout", "--tail", "1", job).out());
+        assertEquals("ree", alice.run("logs", "--stdout", "--tail-bytes", "3", job).out());
+        assertEquals("two\nthree", alice.run("logs", "--stdout", "--offset", "4", job).out());
+        assertEquals("", alice.run("logs", "--offset", Integer.toString(all.length()), job).out());
+        assertEquals(1, alice.run("logs", "--offset", "1000", job).code());
+        assertEquals(2, alice.run("logs", "--offset=-1", job).code());
+        assertEquals(2, alice.run("logs", "--stdout", "--stderr", job).code());
+        assertEquals(2, alice.run("logs", "--offset", "1", "--tail", "1", job).code());
+        assertTrue(alice.run("logs", "-t", "--stdout", job).out().lines().allMatch(line -> line.matches("20.*Z stdout .*")));
+    }
+
+    @Test
+    void stop_waitsForTheEndAndStatusTellsHow() {
+        String job = start("alice", "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done");
+        CompletableFuture<Shell.Result> follower = CompletableFuture.supplyAsync(() -> as("alice").run("logs", "-f", job));
+        assertEquals(0, as("alice").run("stop", "--grace", "0s", job).code());
+        assertTrue(follower.join().code() == 0);
+        String status = as("alice").run("status", job).out();
+        assertTrue(status.contains("STOPPED") && status.contains("SIGKILL") && status.contains("user/alice"), status);
+        assertEquals(137, as("alice").run("wait", job).code());
+        assertEquals(0, as("alice").run("stop", job).code(), "idempotent");
+        assertEquals(0, as("alice").run("delete", job).code());
+        assertEquals(69, as("alice").run("status", job).code());
+    }
+
+    @Test
+    void severalJobs_oneMissing_theOthersAreShown() {
+        String job = start("alice", "true");
+        Shell.Result result = as("alice").run("status", "-o", "jsonl", job, ABSENT);
+        assertEquals(69, result.code());
+        assertEquals(1, result.out().lines().count());
+        assertEquals("jobworker: no job " + ABSENT + "\n", result.err());
+    }
+
+    @Test
+    void wait_ofSeveral_succeedsOnlyIfAllDid() {
+        String good = start("alice", "true");
+        String bad = start("alice", "sh", "-c", "exit 9");
+        assertEquals(0, as("alice").run("wait", good).code());
+        assertEquals(9, as("alice").run("wait", bad).code());
+        Shell.Result both = as("alice").run("wait", good, bad);
+        assertEquals(1, both.code());
+        assertEquals("", both.out() + both.err());
+    }
+
+    @Test
+    void signal_reachesTheJob() {
+        String job = start("alice", "sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.1; done");
+        Onlooker ready = Onlooker.silent();
+        Thread.ofVirtual().start(() -> Main.run(withOut("alice", ready), "logs", "-f", job));
+        ready.firstLine().join();
+        assertEquals(0, as("alice").run("signal", job, "usr1").code());
+        assertEquals(5, as("alice").run("wait", job).code());
+        assertEquals(2, as("alice").run("signal", job, "NOPE").code());
+        assertTrue(as("alice").run("signal", job, "HUP").err().contains("has ended"));
+    }
+
+    @Test
+    void list_filtersByLabelAndState() {
+        String label = "l" + UUID.randomUUID();
+        as("alice").run("run", "--label", label + "=1", "--", "true");
+        as("alice").run("run", "--label", label + "=1", "--", "false");
+        assertEquals(3, as("alice").run("list", "--label", label + "=1").out().lines().count());
+        Shell.Result failed = as("alice").run("list", "--label", label + "=1", "--state", "failed", "-o", "jsonl");
+        assertEquals(1, failed.out().lines().count(), failed.err());
+        assertTrue(failed.out().contains("\"exit\":{\"code\":1}"));
+        assertEquals("[]", as("bob").run("list", "--label", label + "=1", "-o", "json").out().replaceAll("\\s", ""));
+    }
+
+    @Test
+    void whoami_tellsIdentityAndRole() {
+        assertTrue(as("alice").run("whoami").out().contains("spiffe://example.test/user/alice"));
+        assertTrue(as("victor").run("whoami", "-o", "json").out().contains("\"viewer\""));
+        assertTrue(as("nobody").run("whoami").out().contains("none"));
+    }
+
+    @Test
+    void othersJob_isIndistinguishableFromNone() {
+        String job = start("alice", "true");
+        for (String command : new String[] {"status", "logs", "stop", "wait", "delete"}) {
+            Shell.Result result = as("bob").run(command, job);
+            assertEquals(69, result.code(), command);
+            assertEquals("jobworker: no job " + job + "\n", result.err());
+        }
+    }
+
+    @Test
+    void withoutTheRole_permissionIsDenied() {
+        assertEquals(77, as("nobody").run("list").code());
+        assertEquals(77, as("victor").run("run", "--", "true").code());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "late, the server refused your certificate late.crt: expired 20",
+        "mallory, the server refused your certificate mallory.crt: not signed by the authority in ca.crt",
+        "revoked, the server refused your certificate revoked.crt: the policy denies the serial number",
+        "server, the server refused your certificate server.crt: not made for clients"
+    })
+    void refusedCertificate_isExplained(String user, String message) {
+        Shell.Result result = as(user).run("list");
+        assertTrue(result.err().startsWith("jobworker: " + message), result.err());
+        assertEquals(77, result.code());
+        assertEquals(1, result.err().lines().count(), result.err());
+    }
+
+    @Test
+    void serverOfAnotherAuthority_isSaidToBeTheServersFault() {
+        Shell.Result result = as("alice").with("JOBWORKER_CA", folder.resolve("other/ca.crt").toString()).run("list");
+        assertEquals(75, result.code());
+        assertTrue(result.err().contains("the certificate of the server " + server.address() + " cannot be trusted"), result.err());
+    }
+
+    @Test
+    void noServer_isOneLine() {
+        Shell.Result result = as("alice").with("JOBWORKER_SERVER", "grpc://127.0.0.1:1").run("list");
+        assertEquals(75, result.code());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertTrue(result.err().contains("Connection refused"), result.err());
+    }
+
+    @Test
+    void keyThatOthersMayRead_isRefused() throws IOException {
+        Path key = folder.resolve("open.key");
+        Files.copy(folder.resolve("alice.key"), key);
+        Files.setPosixFilePermissions(key, PosixFilePermissions.fromString("rw-r--r--"));
+        Shell.Result result = as("alice").with("JOBWORKER_KEY", key.toString()).run("list");
+        assertEquals(2, result.code());
+        assertTrue(result.err().contains("chmod 600"), result.err());
+    }
+
+    @Test
+    void serve_withBadFiles_saysEachInALineAndStartsNothing() throws IOException {
+        Path broken = Files.writeString(folder.resolve("broken.yaml"), "version: 1\ntrustDomain: example.test\nbind: []\n");
+        Shell.Result result = new Shell(folder)
+                .run("serve", "--state", folder.resolve("state").toString(), "--grpc", "127.0.0.1:0", "--cert", "alice.key",
+                        "--key", "server.key", "--ca", "ca.crt", "--policy", broken.toString(), "--audit", "absent/audit.log");
+        assertEquals(2, result.code());
+        assertEquals(4, result.err().lines().count(), result.err());
+        assertTrue(result.err().lines().allMatch(line -> line.startsWith("jobworker: cannot serve: ")), result.err());
+    }
+
+    @Test
+    void serve_onAPortThatIsTaken_saysSo() {
+        Shell.Result result = new Shell(folder)
+                .run("serve", "--state", folder.resolve("state2").toString(), "--grpc", server.address().substring(7), "--cert",
+                        "server.crt", "--key", "server.key", "--ca", "ca.crt", "--policy", "policy.yaml");
+        assertEquals(2, result.code());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertTrue(result.err().contains("in use"), result.err());
+    }
+
+    @Test
+    void serve_withExpiredCertificate_isRefused() {
+        Shell.Result result = new Shell(folder)
+                .run("serve", "--state", folder.resolve("state3").toString(), "--cert", "late.crt", "--key", "late.key",
+                        "--ca", "ca.crt", "--policy", "policy.yaml");
+        assertEquals(2, result.code());
+        assertTrue(result.err().contains("is valid only from"), result.err());
+    }
+
+    @Test
+    void serve_withoutFilesOrWithHttps_isAUsageError() {
+        Shell.Result missing = new Shell(folder).run("serve", "--cert", "server.crt");
+        assertEquals(2, missing.code());
+        assertTrue(missing.err().contains("--key, --ca, --policy"), missing.err());
+        assertTrue(new Shell(folder).run("serve", "--https", ":1").err().contains("not built yet"));
+        assertEquals(2, new Shell(folder).run("serve", "--grpc", "nonsense").code());
+    }
+
+    @Test
+    void output_ofAMegabyte_hasTheSameDigest() throws Exception {
+        Path file = folder.resolve("random.bin");
+        Shell.Result result = as("alice").run("run", "--cwd", folder.toString(), "--", "sh", "-c", "head -c 1000000 /dev/urandom | tee random.bin");
+        assertEquals(0, result.code());
+        assertFalse(result.outBytes().length == 0);
+        assertEquals(HexFormat.of().formatHex(Files.readAllBytes(file)), HexFormat.of().formatHex(result.outBytes()));
+    }
+
+    private static Console withOut(String user, Onlooker out) {
+        Console console = as(user).console();
+        return new Console(
+                console.in(), out, console.err(), false, false, console.environment(), console.directory(), Signals.NONE);
+    }
+}
