@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -13,7 +12,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** A small certificate authority, for those who have none. Stays on this machine; needs no server. */
-@Command(name = "ca", description = "Make certificates: a small authority in a folder.", synopsisSubcommandLabel = "COMMAND")
+@Command(
+        name = "ca",
+        description = "Make certificates: a small authority in a folder.",
+        synopsisSubcommandLabel = "COMMAND")
 final class CaCommand {
     private final Console console;
 
@@ -50,7 +52,8 @@ final class CaCommand {
                             names = "--role",
                             paramLabel = "ROLE",
                             description = "Bind user, viewer, operator or admin to it in DIR/policy.yaml.")
-                    @Nullable Role role,
+                    @Nullable
+                    Role role,
             @Option(
                             names = "--valid",
                             paramLabel = "TIME",
@@ -76,9 +79,7 @@ final class CaCommand {
 
     @Command(
             name = "revoke",
-            description = {
-                "Add DIR/NAME.crt to DIR/crl.pem and to the denied serials of DIR/policy.yaml."
-            })
+            description = {"Add DIR/NAME.crt to DIR/crl.pem and to the denied serials of DIR/policy.yaml."})
     int revoke(
             @Option(names = "--dir", paramLabel = "DIR", required = true) Path directory,
             @Parameters(paramLabel = "NAME") String name)
@@ -93,12 +94,15 @@ final class CaCommand {
     /** Exactly one. */
     static final class Subject {
         @Option(names = "--user", paramLabel = "NAME", description = "A person.")
-        @Nullable String user;
+        @Nullable
+        String user;
 
         @Option(names = "--service", paramLabel = "NAME", description = "A program.")
-        @Nullable String service;
+        @Nullable
+        String service;
 
         @Option(names = "--server", paramLabel = "HOST[,HOST|IP...]", description = "A server with these names.")
-        @Nullable String server;
+        @Nullable
+        String server;
     }
 }

@@ -23,8 +23,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Date;
 import java.util.List;
-import org.bouncycastle.asn1.x500.X500NameBuilder;
 import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x500.X500NameBuilder;
 import org.bouncycastle.asn1.x500.style.BCStyle;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.CRLNumber;
@@ -121,8 +121,8 @@ final class CertificateAuthority implements AutoCloseable {
         if (role != null) {
             policy.bind(identity, role); // refuses before anything is written
         }
-        GeneralNames names = new GeneralNames(
-                new GeneralName(GeneralName.uniformResourceIdentifier, URI.create(identity).toString()));
+        GeneralNames names = new GeneralNames(new GeneralName(
+                GeneralName.uniformResourceIdentifier, URI.create(identity).toString()));
         issue(name, commonName(name), names, KeyPurposeId.id_kp_clientAuth, valid);
         policy.save();
     }
@@ -154,8 +154,7 @@ final class CertificateAuthority implements AutoCloseable {
 
     private X509CRL extend(@Nullable X509CRL before, BigInteger serial) throws IOException {
         try {
-            JcaX509v2CRLBuilder builder =
-                    new JcaX509v2CRLBuilder(certificate, Date.from(Instant.now()));
+            JcaX509v2CRLBuilder builder = new JcaX509v2CRLBuilder(certificate, Date.from(Instant.now()));
             // Nothing fetches a newer list by itself, so this one does not end before the authority does.
             builder.setNextUpdate(certificate.getNotAfter());
             if (before != null) {
@@ -184,7 +183,8 @@ final class CertificateAuthority implements AutoCloseable {
                     + certificate.getNotAfter().toInstant());
         }
         KeyPair pair = generate();
-        X500Name issuer = X500Name.getInstance(certificate.getSubjectX500Principal().getEncoded());
+        X500Name issuer =
+                X500Name.getInstance(certificate.getSubjectX500Principal().getEncoded());
         X509Certificate leaf = sign(key, issuer, subject, pair.getPublic(), end, (builder, utils) -> {
             builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
             builder.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.digitalSignature));

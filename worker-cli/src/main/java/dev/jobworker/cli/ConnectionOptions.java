@@ -13,16 +13,20 @@ final class ConnectionOptions {
             names = "--server",
             paramLabel = "URL",
             description = "grpc://host:port (default port 7443). Else JOBWORKER_SERVER, else server in config.yaml.")
-    @Nullable String server;
+    @Nullable
+    String server;
 
     @Option(names = "--cert", paramLabel = "FILE", description = "Your certificate. Else JOBWORKER_CERT.")
-    @Nullable Path certificate;
+    @Nullable
+    Path certificate;
 
     @Option(names = "--key", paramLabel = "FILE", description = "Its private key. Else JOBWORKER_KEY.")
-    @Nullable Path key;
+    @Nullable
+    Path key;
 
     @Option(names = "--ca", paramLabel = "FILE", description = "The authority of the server. Else JOBWORKER_CA.")
-    @Nullable Path ca;
+    @Nullable
+    Path ca;
 
     @Option(names = "--local", description = "Use an engine in this process, on this machine.")
     boolean local;

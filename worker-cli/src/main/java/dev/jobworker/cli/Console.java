@@ -56,7 +56,8 @@ record Console(
     }
 
     /** Returns a variable of the environment; null if it is unset or empty. */
-    @Nullable String variable(String name) {
+    @Nullable
+    String variable(String name) {
         String value = environment.get(name);
         return value == null || value.isEmpty() ? null : value;
     }
@@ -68,7 +69,8 @@ record Console(
             return Path.of(value);
         }
         String home = variable("HOME");
-        return Path.of(home != null ? home : System.getProperty("user.home", "/")).resolve(underHome);
+        return Path.of(home != null ? home : System.getProperty("user.home", "/"))
+                .resolve(underHome);
     }
 
     /** Writes to standard output. */

@@ -50,8 +50,7 @@ final class ListCommand implements Callable<Integer> {
             List<Job> jobs = new ArrayList<>();
             String token = "";
             do {
-                JobPage page =
-                        worker.list(new JobQuery(filter, all ? JobQuery.MAX_PAGE_SIZE : 0, token));
+                JobPage page = worker.list(new JobQuery(filter, all ? JobQuery.MAX_PAGE_SIZE : 0, token));
                 jobs.addAll(page.jobs());
                 token = page.nextPageToken();
             } while (all && !token.isEmpty());

@@ -28,7 +28,9 @@ final class LogsCommand implements Callable<Integer> {
     @Mixin
     private final ConnectionOptions connection = new ConnectionOptions();
 
-    @Option(names = {"-f", "--follow"}, description = "Wait for what will still be written, until the job ends.")
+    @Option(
+            names = {"-f", "--follow"},
+            description = "Wait for what will still be written, until the job ends.")
     private boolean follow;
 
     @ArgGroup
@@ -37,7 +39,9 @@ final class LogsCommand implements Callable<Integer> {
     @ArgGroup
     private @Nullable From from;
 
-    @Option(names = {"-t", "--timestamps"}, description = "Begin each line with time and stream (not byte-exact).")
+    @Option(
+            names = {"-t", "--timestamps"},
+            description = "Begin each line with time and stream (not byte-exact).")
     private boolean timestamps;
 
     @Parameters(paramLabel = "JOB")
@@ -55,13 +59,16 @@ final class LogsCommand implements Callable<Integer> {
     /** At most one. */
     static final class From {
         @Option(names = "--offset", paramLabel = "N", description = "From byte N of what is shown.")
-        @Nullable Long offset;
+        @Nullable
+        Long offset;
 
         @Option(names = "--tail", paramLabel = "N", description = "The last N lines.")
-        @Nullable Long lines;
+        @Nullable
+        Long lines;
 
         @Option(names = "--tail-bytes", paramLabel = "N", description = "The last N bytes.")
-        @Nullable Long bytes;
+        @Nullable
+        Long bytes;
     }
 
     LogsCommand(Console console) {

@@ -13,8 +13,20 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** The entry of the program: finds the command, runs it, turns what it throws into a sentence and an exit code. */
 public final class Main {
     private static final List<String> COMMANDS = List.of(
-            "quickstart", "serve", "run", "start", "status", "list", "logs", "stop", "signal", "wait", "delete", "whoami",
-            "version", "ca");
+            "quickstart",
+            "serve",
+            "run",
+            "start",
+            "status",
+            "list",
+            "logs",
+            "stop",
+            "signal",
+            "wait",
+            "delete",
+            "whoami",
+            "version",
+            "ca");
 
     private Main() {}
 

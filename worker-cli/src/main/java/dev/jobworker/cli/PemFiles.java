@@ -43,7 +43,8 @@ final class PemFiles {
 
     static PrivateKey key(Path file) throws IOException {
         try {
-            String base64 = Files.readString(file).replaceAll("-----[A-Z ]+-----", "").replaceAll("\\s", "");
+            String base64 =
+                    Files.readString(file).replaceAll("-----[A-Z ]+-----", "").replaceAll("\\s", "");
             return KeyFactory.getInstance("EC")
                     .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(base64)));
         } catch (IOException | GeneralSecurityException | IllegalArgumentException e) {
@@ -69,10 +70,7 @@ final class PemFiles {
         Path keyFile = base.resolveSibling(base.getFileName() + ".key");
         create(keyFile, pem("PRIVATE KEY", key.getEncoded()), PRIVATE);
         try {
-            create(
-                    base.resolveSibling(base.getFileName() + ".crt"),
-                    pem("CERTIFICATE", encoded(certificate)),
-                    PUBLIC);
+            create(base.resolveSibling(base.getFileName() + ".crt"), pem("CERTIFICATE", encoded(certificate)), PUBLIC);
         } catch (IOException | RuntimeException e) {
             Files.delete(keyFile);
             throw e;

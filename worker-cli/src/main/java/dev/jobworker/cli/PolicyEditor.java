@@ -25,14 +25,12 @@ final class PolicyEditor {
 
     /** Writes a new policy that lets nobody do anything. */
     static void create(Path file, String trustDomain) throws IOException {
-        String text =
-                """
+        String text = """
                 version: 1
                 trustDomain: %s
                 bindings: []
                 denied: {identities: [], serials: []}
-                """
-                        .formatted(trustDomain);
+                """.formatted(trustDomain);
         PemFiles.create(file, text, "rw-r--r--");
     }
 

@@ -20,8 +20,7 @@ final class Quickstart {
     private static final int NOT_FOUND = 69;
     private static final int REFUSED = 77;
     private static final int KILLED = 128 + 9;
-    private static final String STUBBORN =
-            """
+    private static final String STUBBORN = """
             # forks twice and makes a session of its own, like a daemon
             (setsid sh -c 'echo "the daemon is process $$"; exec >/dev/null; sleep 1000' &)
             trap 'echo "SIGTERM? I would rather not."' TERM
@@ -97,7 +96,8 @@ final class Quickstart {
         String announced = watcher.firstLine().get(30, TimeUnit.SECONDS);
         long pid = Long.parseLong(announced.replaceAll("[^0-9]", ""));
         narrator.check(
-                session(pid) == pid, "process " + pid + " runs, in a session of its own: no signal to the group meets it");
+                session(pid) == pid,
+                "process " + pid + " runs, in a session of its own: no signal to the group meets it");
         int stopped = show("alice", "stop", "--grace", "2s", job);
         narrator.check(
                 stopped == ExitCodes.OK && following.get() == ExitCodes.OK,
@@ -188,8 +188,7 @@ final class Quickstart {
     }
 
     private int silently(String user, OutputStream out, String... arguments) {
-        return Main.run(
-                sandbox.consoleOf(user, out, new Onlooker(line -> narrator.seen("stderr", line))), arguments);
+        return Main.run(sandbox.consoleOf(user, out, new Onlooker(line -> narrator.seen("stderr", line))), arguments);
     }
 
     /** Returns the session of a process (proc(5)); -1 if it does not exist. */

@@ -23,7 +23,8 @@ final class QuickstartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Narrator narrator = new Narrator(console);
-        narrator.tell("This makes a certificate authority in a temporary folder, starts a server on loopback with mutual");
+        narrator.tell(
+                "This makes a certificate authority in a temporary folder, starts a server on loopback with mutual");
         narrator.tell("TLS 1.3, and runs jobs through it. Each command is shown as you would type it, and really run.");
         narrator.heading("0. Certificates and a server");
         Path folder;
@@ -35,7 +36,8 @@ final class QuickstartCommand implements Callable<Integer> {
         narrator.heading("7. Clean up");
         narrator.check(!Files.exists(folder), "the server is closed and " + folder + " is removed");
         int failures = narrator.failures();
-        narrator.heading(failures == 0 ? "All went as announced." : failures + " things did not go as announced: see NOT SO.");
+        narrator.heading(
+                failures == 0 ? "All went as announced." : failures + " things did not go as announced: see NOT SO.");
         return failures == 0 ? ExitCodes.OK : ExitCodes.FAILED;
     }
 }

@@ -68,9 +68,11 @@ final class QuickstartSandbox implements AutoCloseable {
         List<String> shown = Stream.concat(Stream.of("ca", command, "--dir", "DIR"), Stream.of(options))
                 .toList();
         narrator.command("admin", shown);
-        run(folder, shown.stream()
-                .map(word -> word.equals("DIR") ? folder.toString() : word)
-                .toArray(String[]::new));
+        run(
+                folder,
+                shown.stream()
+                        .map(word -> word.equals("DIR") ? folder.toString() : word)
+                        .toArray(String[]::new));
     }
 
     private static void run(Path folder, String... arguments) {
@@ -85,7 +87,8 @@ final class QuickstartSandbox implements AutoCloseable {
                 folder,
                 Signals.NONE);
         if (Main.run(console, arguments) != ExitCodes.OK) {
-            throw new CliException(ExitCodes.FAILED, problems.toString(StandardCharsets.UTF_8).strip());
+            throw new CliException(
+                    ExitCodes.FAILED, problems.toString(StandardCharsets.UTF_8).strip());
         }
     }
 
@@ -111,8 +114,7 @@ final class QuickstartSandbox implements AutoCloseable {
                 "JOBWORKER_KEY", certificates.resolve(user + ".key").toString(),
                 "JOBWORKER_CA", folder.resolve("ca.crt").toString(),
                 "HOME", folder.toString());
-        return new Console(
-                InputStream.nullInputStream(), out, err, false, false, environment, work(), Signals.NONE);
+        return new Console(InputStream.nullInputStream(), out, err, false, false, environment, work(), Signals.NONE);
     }
 
     /** Stops what runs and removes what was written. */

@@ -25,8 +25,7 @@ import picocli.CommandLine.Option;
         })
 final class ServeCommand implements Callable<Integer> {
     private static final String DEFAULT_ADDRESS = "127.0.0.1:7443";
-    private static final Set<String> KEYS =
-            Set.of("state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close");
+    private static final Set<String> KEYS = Set.of("state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close");
 
     private final Console console;
 
@@ -165,8 +164,8 @@ final class ServeCommand implements Callable<Integer> {
 
         void check() {
             if (!missing.isEmpty()) {
-                throw CliException.usage("cannot serve without " + String.join(", ", missing)
-                        + " (jobworker ca makes all of them)");
+                throw CliException.usage(
+                        "cannot serve without " + String.join(", ", missing) + " (jobworker ca makes all of them)");
             }
         }
     }

@@ -63,13 +63,15 @@ record Settings(
             this.file = console.xdgFolder("XDG_CONFIG_HOME", ".config").resolve("jobworker/config.yaml");
         }
 
-        @Nullable String text(String variable, String key) {
+        @Nullable
+        String text(String variable, String key) {
             String value = console.variable(variable);
             return value != null ? value : values().get(key);
         }
 
         /** A path of the environment is the caller's, one of the file belongs to the file's folder. */
-        @Nullable Path path(String variable, String key) {
+        @Nullable
+        Path path(String variable, String key) {
             String value = console.variable(variable);
             if (value != null) {
                 return console.directory().resolve(value);

@@ -31,10 +31,12 @@ final class SpecOptions {
             names = "--cwd",
             paramLabel = "DIR",
             description = "Its working directory. Default: / on a server, the present one with --local.")
-    @Nullable String workingDirectory;
+    @Nullable
+    String workingDirectory;
 
     @Option(names = "--timeout", paramLabel = "TIME", description = "Stop it when it runs longer: 10s, 1.5s, 2m, 1h.")
-    @Nullable Duration timeout;
+    @Nullable
+    Duration timeout;
 
     @Option(names = "--grace", paramLabel = "TIME", description = "Time between SIGTERM and SIGKILL. Default: 10s.")
     Duration grace = JobSpec.DEFAULT_GRACE_PERIOD;
@@ -43,7 +45,8 @@ final class SpecOptions {
     Map<String, String> labels = Map.of();
 
     @Option(names = "--user", paramLabel = "USER", description = "Run as this account, uid, or uid:gid.")
-    @Nullable String user;
+    @Nullable
+    String user;
 
     @Option(
             names = "--limit",
@@ -53,23 +56,27 @@ final class SpecOptions {
     Map<ResourceLimit, Long> limits = Map.of();
 
     @Option(names = "--umask", paramLabel = "MASK", converter = Units.Umask.class, description = "Octal. Default: 022.")
-    @Nullable Integer umask;
+    @Nullable
+    Integer umask;
 
     @Option(names = "--nice", paramLabel = "N", description = "Priority, -20 to 19.")
-    @Nullable Integer nice;
+    @Nullable
+    Integer nice;
 
     @Option(names = "--no-new-privileges", description = "Setuid programs get no power.")
     boolean noNewPrivileges;
 
     @Option(names = "--stdin", paramLabel = "FILE|-", description = "Its standard input, at most 4 MiB.")
-    @Nullable String stdin;
+    @Nullable
+    String stdin;
 
     @Option(
             names = "--output-limit",
             paramLabel = "SIZE",
             converter = Units.Size.class,
             description = "Keep so many bytes of output: 1000, 64k, 10M, 2G.")
-    @Nullable Long outputLimit;
+    @Nullable
+    Long outputLimit;
 
     @Option(
             names = "--at-output-limit",
@@ -81,7 +88,8 @@ final class SpecOptions {
     boolean merge;
 
     @Option(names = "--request-id", paramLabel = "UUID", description = "Repeating a start with it gives the same job.")
-    @Nullable UUID requestId;
+    @Nullable
+    UUID requestId;
 
     UUID requestId() {
         return requestId == null ? UUID.randomUUID() : requestId;

@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes output with the time and the stream at the beginning of each line. A line that the other stream interrupts is ended there. */
 final class StampedLines {
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'", Locale.ROOT)
-                    .withZone(ZoneOffset.UTC);
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern(
+                    "uuuu-MM-dd'T'HH:mm:ss.SSSSSS'Z'", Locale.ROOT)
+            .withZone(ZoneOffset.UTC);
 
     private final OutputStream target;
     // The stream of the unfinished line; null at the beginning of a line.

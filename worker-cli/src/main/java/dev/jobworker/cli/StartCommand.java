@@ -6,9 +6,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** Starts a job and prints its id. */
-@Command(name = "start",
+@Command(
+        name = "start",
         customSynopsis = "jobworker start [OPTIONS] [--] CMD [ARG...]",
-        sortOptions = false, description = "Start a job and print its id.")
+        sortOptions = false,
+        description = "Start a job and print its id.")
 final class StartCommand implements Callable<Integer> {
     private final Console console;
 

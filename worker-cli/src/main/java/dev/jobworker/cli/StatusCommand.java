@@ -17,7 +17,10 @@ final class StatusCommand implements Callable<Integer> {
     @Mixin
     private final ConnectionOptions connection = new ConnectionOptions();
 
-    @Option(names = "-o", paramLabel = "table|json|jsonl", description = "Format. JSON of one job is the object itself.")
+    @Option(
+            names = "-o",
+            paramLabel = "table|json|jsonl",
+            description = "Format. JSON of one job is the object itself.")
     private Format format = Format.TABLE;
 
     @Parameters(paramLabel = "JOB", arity = "1..*")

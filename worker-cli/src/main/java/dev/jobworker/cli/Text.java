@@ -43,7 +43,9 @@ final class Text {
     }
 
     private static String quote(String word) {
-        return word.matches("[A-Za-z0-9_@%+=:,./-]+") ? word : "'" + escape(word).replace("'", "'\\''") + "'";
+        return word.matches("[A-Za-z0-9_@%+=:,./-]+")
+                ? word
+                : "'" + escape(word).replace("'", "'\\''") + "'";
     }
 
     private static boolean isVisible(int point) {

@@ -86,8 +86,7 @@ final class TlsDiagnosis {
         }
         try {
             List<X509Certificate> chain = read(settings.certificate());
-            return fault(chain, read(settings.ca()), now)
-                    .map(fault -> fault.replace("$CA", name(settings.ca())));
+            return fault(chain, read(settings.ca()), now).map(fault -> fault.replace("$CA", name(settings.ca())));
         } catch (IOException | GeneralSecurityException e) {
             return Optional.empty(); // read without trouble when the connection was made
         }

@@ -19,7 +19,15 @@ import picocli.CommandLine.TypeConversionException;
 final class Units {
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,18}(?:\\.[0-9]{1,9})?)(ms|s|m|h|d)");
     private static final Map<String, Long> NANOS = Map.of(
-            "ms", 1_000_000L, "s", 1_000_000_000L, "m", 60_000_000_000L, "h", 3_600_000_000_000L, "d",
+            "ms",
+            1_000_000L,
+            "s",
+            1_000_000_000L,
+            "m",
+            60_000_000_000L,
+            "h",
+            3_600_000_000_000L,
+            "d",
             86_400_000_000_000L);
     private static final Pattern SIZE = Pattern.compile("([0-9]{1,19})([kKMG]?)");
     private static final String UNIT_LETTERS = "kMG";

@@ -46,12 +46,14 @@ final class WorkerServer implements AutoCloseable {
     static WorkerServer start(ServerOptions options) {
         Problems problems = new Problems();
         @Nullable Policy policy = problems.tryTo("policy", () -> Policy.load(options.policy()));
-        @Nullable TlsCredentials credentials = problems.tryTo("certificates", () -> {
+        @Nullable
+        TlsCredentials credentials = problems.tryTo("certificates", () -> {
             TlsCredentials loaded = TlsCredentials.load(options.certificate(), options.key(), options.ca());
             checkDates(options, loaded);
             return loaded;
         });
-        @Nullable JobEngine engine = problems.tryTo(
+        @Nullable
+        JobEngine engine = problems.tryTo(
                 "state directory",
                 () -> JobEngine.open(
                         options.state(),
@@ -63,7 +65,8 @@ final class WorkerServer implements AutoCloseable {
             throw problems.toException();
         }
         JobWorkerAccess access = new JobWorkerAccess(engine, policy, audit, Version.TEXT);
-        @Nullable GrpcServer grpc = problems.tryTo(
+        @Nullable
+        GrpcServer grpc = problems.tryTo(
                 "listen on " + text(options.grpc()),
                 () -> GrpcServer.start(options.grpc(), credentials, access, GrpcServerOptions.DEFAULTS));
         if (grpc == null) {

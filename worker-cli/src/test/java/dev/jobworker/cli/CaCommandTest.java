@@ -82,7 +82,8 @@ final class CaCommandTest {
         assertEquals("EC", certificate.getPublicKey().getAlgorithm());
         certificate.verify(certificate.getPublicKey());
         Duration valid = Duration.between(
-                certificate.getNotBefore().toInstant(), certificate.getNotAfter().toInstant());
+                certificate.getNotBefore().toInstant(),
+                certificate.getNotAfter().toInstant());
         assertEquals(3652, valid.toDays());
         assertEquals("rw-------", mode("ca.key"));
         assertEquals("rw-r--r--", mode("ca.crt"));
@@ -111,7 +112,9 @@ final class CaCommandTest {
     @Test
     void issue_service_isAcceptedUnderItsOwnPath() throws Exception {
         issue("--service", "nightly.build", "--valid", "2h");
-        assertEquals("spiffe://example.test/svc/nightly.build", authenticate("nightly.build").spiffeId());
+        assertEquals(
+                "spiffe://example.test/svc/nightly.build",
+                authenticate("nightly.build").spiffeId());
         assertTrue(policy().bindings().isEmpty(), "no role was asked for");
     }
 
@@ -167,9 +170,7 @@ final class CaCommandTest {
 
     @Test
     void issue_keepsTheRestOfThePolicy() throws IOException {
-        Files.writeString(
-                ca.resolve("policy.yaml"),
-                """
+        Files.writeString(ca.resolve("policy.yaml"), """
                 version: 1
                 trustDomain: example.test
                 bindings:
@@ -220,7 +221,16 @@ final class CaCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--valid=0s", "--valid=99999d", "--valid=1", "--role=boss", "--server=a_b/c", "--server=,", "--server=1.2.3"})
+    @ValueSource(
+            strings = {
+                "--valid=0s",
+                "--valid=99999d",
+                "--valid=1",
+                "--role=boss",
+                "--server=a_b/c",
+                "--server=,",
+                "--server=1.2.3"
+            })
     void issue_withBadValue_isRefused(String option) {
         String[] options = option.startsWith("--server") ? new String[] {option} : new String[] {option, "--user", "x"};
         assertEquals(2, ca("issue", options).code());
@@ -245,7 +255,8 @@ final class CaCommandTest {
 
     private List<Path> temporaryFiles() throws IOException {
         try (Stream<Path> files = Files.list(ca)) {
-            return files.filter(file -> file.getFileName().toString().startsWith(".")).toList();
+            return files.filter(file -> file.getFileName().toString().startsWith("."))
+                    .toList();
         }
     }
 }

@@ -27,8 +27,7 @@ final class ExitCodesTest {
     @Test
     void job_killedBySignal_gives128AndTheSignal() {
         assertEquals(
-                137,
-                ExitCodes.of(Jobs.ended(new ExitStatus.Signaled(Signal.KILL, false), Cause.Kind.STOP_REQUEST)));
+                137, ExitCodes.of(Jobs.ended(new ExitStatus.Signaled(Signal.KILL, false), Cause.Kind.STOP_REQUEST)));
     }
 
     @Test

@@ -34,8 +34,7 @@ final class JobJsonTest {
                 spec,
                 Jobs.endedStatus(
                         new ExitStatus.Signaled(Signal.KILL, true), new Cause(Cause.Kind.STOP_REQUEST, "bob", true)));
-        String expected =
-                """
+        String expected = """
                 {"jobId":"01a20adb-51bd-7d90-b926-7f631ce86934","owner":"spiffe://example.test/user/alice","state":"STOPPED",
                  "spec":{"argv":["sh","-c","echo \\"\\n\\u0001"],"environmentNames":["SECRET"],"workingDirectory":"/","user":"nobody",
                   "limits":{"nofile":64},"umask":18,"nice":5,"noNewPrivileges":false,"timeout":"1.5s","gracePeriod":"10s",
@@ -54,8 +53,11 @@ final class JobJsonTest {
     void jobs_areAnArray_andOneThatWasAskedForByNameIsNot() {
         Job job = Jobs.of(JobSpec.of("true"), new JobStatus.Running(7));
         assertEquals(1, JSON.readTree(Format.JSON.list(List.of(job), false)).size());
-        assertEquals(7, JSON.readTree(Format.JSON.show(List.of(job), false)).get("pid").asInt());
-        assertEquals(2, JSON.readTree(Format.JSON.show(List.of(job, job), false)).size());
+        assertEquals(
+                7,
+                JSON.readTree(Format.JSON.show(List.of(job), false)).get("pid").asInt());
+        assertEquals(
+                2, JSON.readTree(Format.JSON.show(List.of(job, job), false)).size());
         assertEquals(2, Format.JSONL.show(List.of(job, job), false).lines().count());
         assertEquals("[]", Format.JSON.list(List.of(), false).replaceAll("\\s", ""));
     }

@@ -21,8 +21,7 @@ final class Jobs {
     private Jobs() {}
 
     static Job of(JobSpec spec, JobStatus status) {
-        return new Job(
-                ID, "spiffe://example.test/user/alice", spec, CREATED, status, new OutputInfo(3, 4, 0, 0, true));
+        return new Job(ID, "spiffe://example.test/user/alice", spec, CREATED, status, new OutputInfo(3, 4, 0, 0, true));
     }
 
     static Job ended(ExitStatus exit, Cause.Kind cause) {

@@ -37,8 +37,8 @@ final class LauncherTest {
         Files.copy(source.resolve(FIND), home.resolve(FIND));
         executable(
                 home.resolve("mvnw"),
-                "echo building with $JAVA_HOME; mkdir -p '" + home + "/worker-cli/target/dist/lib';"
-                        + " touch '" + home + "/worker-cli/target/dist/lib/worker-cli-1.jar'");
+                "echo building with $JAVA_HOME; mkdir -p '" + home + "/worker-cli/target/dist/lib';" + " touch '" + home
+                        + "/worker-cli/target/dist/lib/worker-cli-1.jar'");
     }
 
     private void built() throws IOException {

@@ -37,7 +37,13 @@ final class ProcessTest {
     }
 
     private String state() {
-        return new Shell(folder).run("list", "--local").out().lines().skip(1).findFirst().orElse("");
+        return new Shell(folder)
+                .run("list", "--local")
+                .out()
+                .lines()
+                .skip(1)
+                .findFirst()
+                .orElse("");
     }
 
     private static BufferedReader out(Process process) {
@@ -52,7 +58,13 @@ final class ProcessTest {
     @ValueSource(strings = {"INT", "TERM", "HUP"})
     void run_interruptedOnce_stopsTheJobAndExitsAsItDid(String signal) throws Exception {
         Process run = Jvm.start(
-                folder, "run", "--local", "--", "sh", "-c", "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
+                folder,
+                "run",
+                "--local",
+                "--",
+                "sh",
+                "-c",
+                "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
         BufferedReader out = out(run);
         assertEquals("ready", out.readLine());
         Jvm.signal(signal, run);
@@ -65,7 +77,14 @@ final class ProcessTest {
     @Test
     void run_interruptedTwice_killsTheJob() throws Exception {
         Process run = Jvm.start(
-                folder, "run", "--local", "--grace", "1h", "--", "sh", "-c",
+                folder,
+                "run",
+                "--local",
+                "--grace",
+                "1h",
+                "--",
+                "sh",
+                "-c",
                 "trap 'echo no' TERM; echo ready; while :; do sleep 0.1; done");
         BufferedReader out = out(run);
         assertEquals("ready", out.readLine());
@@ -103,7 +122,14 @@ final class ProcessTest {
     @Test
     void logs_intoFullDevice_isOneLine() throws Exception {
         new Shell(folder).run("run", "--local", "--", "echo", "x");
-        String id = new Shell(folder).run("list", "--local").out().lines().skip(1).findFirst().orElse("").substring(0, 36);
+        String id = new Shell(folder)
+                .run("list", "--local")
+                .out()
+                .lines()
+                .skip(1)
+                .findFirst()
+                .orElse("")
+                .substring(0, 36);
         Process logs = Jvm.builder(folder, Map.of(), "logs", "--local", id)
                 .redirectOutput(new File("/dev/full"))
                 .start();
@@ -113,11 +139,19 @@ final class ProcessTest {
 
     @Test
     void start_local_theJobGoesOnAfterTheCommand() throws Exception {
-        Process start = Jvm.start(folder, "start", "--local", "--", "sh", "-c", "echo one; while [ ! -e go ]; do sleep 0.05; done; echo two");
+        Process start = Jvm.start(
+                folder,
+                "start",
+                "--local",
+                "--",
+                "sh",
+                "-c",
+                "echo one; while [ ! -e go ]; do sleep 0.05; done; echo two");
         String id = out(start).readLine();
         assertEquals(0, Jvm.exitCode(start));
         Files.createFile(folder.resolve("go"));
-        assertEquals("one\ntwo\n", new Shell(folder).run("logs", "--local", "-f", id).out());
+        assertEquals(
+                "one\ntwo\n", new Shell(folder).run("logs", "--local", "-f", id).out());
         assertEquals(0, new Shell(folder).run("wait", "--local", id).code());
     }
 
@@ -155,7 +189,8 @@ final class ProcessTest {
         String job = "";
         for (int round = 0; round < 2; round++) {
             Process serve = Jvm.start(folder, "serve", "--config", "serve.yaml");
-            BufferedReader err = new BufferedReader(new InputStreamReader(serve.getErrorStream(), StandardCharsets.UTF_8));
+            BufferedReader err =
+                    new BufferedReader(new InputStreamReader(serve.getErrorStream(), StandardCharsets.UTF_8));
             String ready = err.readLine();
             assertTrue(ready.matches("jobworker: serving grpc://127\\.0\\.0\\.1:[0-9]+"), ready);
             Shell alice = new Shell(folder)

@@ -56,7 +56,10 @@ final class QuickstartTest {
 
     private void assertNothingLeft() throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
-            assertEquals(0, files.filter(file -> file.getFileName().toString().startsWith("jobworker-")).count());
+            assertEquals(
+                    0,
+                    files.filter(file -> file.getFileName().toString().startsWith("jobworker-"))
+                            .count());
         }
     }
 }

@@ -91,7 +91,8 @@ final class ServerTest {
 
     @Test
     void run_keepsTheStreamsApartAndExitsAsTheJob() {
-        Shell.Result result = as("alice").run("run", "--", "sh", "-c", "printf 'a\\000\\377'; printf 'e\\n' >&2; exit 7");
+        Shell.Result result =
+                as("alice").run("run", "--", "sh", "-c", "printf 'a\\000\\377'; printf 'e\\n' >&2; exit 7");
         assertEquals(7, result.code());
         assertArrayEquals(new byte[] {'a', 0, (byte) 0xff}, result.outBytes());
         assertEquals("e\n", result.err());
@@ -143,20 +144,30 @@ final class ServerTest {
         assertEquals("one\ntwo\nthree", alice.run("logs", "-f", "--stdout", job).out());
         assertEquals("E\0", alice.run("logs", "--stderr", job).out());
         assertEquals("three", alice.run("logs", "--stdout", "--tail", "1", job).out());
-        assertEquals("ree", alice.run("logs", "--stdout", "--tail-bytes", "3", job).out());
-        assertEquals("two\nthree", alice.run("logs", "--stdout", "--offset", "4", job).out());
-        assertEquals("", alice.run("logs", "--offset", Integer.toString(all.length()), job).out());
+        assertEquals(
+                "ree", alice.run("logs", "--stdout", "--tail-bytes", "3", job).out());
+        assertEquals(
+                "two\nthree",
+                alice.run("logs", "--stdout", "--offset", "4", job).out());
+        assertEquals(
+                "",
+                alice.run("logs", "--offset", Integer.toString(all.length()), job)
+                        .out());
         assertEquals(1, alice.run("logs", "--offset", "1000", job).code());
         assertEquals(2, alice.run("logs", "--offset=-1", job).code());
         assertEquals(2, alice.run("logs", "--stdout", "--stderr", job).code());
         assertEquals(2, alice.run("logs", "--offset", "1", "--tail", "1", job).code());
-        assertTrue(alice.run("logs", "-t", "--stdout", job).out().lines().allMatch(line -> line.matches("20.*Z stdout .*")));
+        assertTrue(alice.run("logs", "-t", "--stdout", job)
+                .out()
+                .lines()
+                .allMatch(line -> line.matches("20.*Z stdout .*")));
     }
 
     @Test
     void stop_waitsForTheEndAndStatusTellsHow() {
         String job = start("alice", "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done");
-        CompletableFuture<Shell.Result> follower = CompletableFuture.supplyAsync(() -> as("alice").run("logs", "-f", job));
+        CompletableFuture<Shell.Result> follower =
+                CompletableFuture.supplyAsync(() -> as("alice").run("logs", "-f", job));
         assertEquals(0, as("alice").run("stop", "--grace", "0s", job).code());
         assertTrue(follower.join().code() == 0);
         String status = as("alice").run("status", job).out();
@@ -204,11 +215,18 @@ final class ServerTest {
         String label = "l" + UUID.randomUUID();
         as("alice").run("run", "--label", label + "=1", "--", "true");
         as("alice").run("run", "--label", label + "=1", "--", "false");
-        assertEquals(3, as("alice").run("list", "--label", label + "=1").out().lines().count());
+        assertEquals(
+                3,
+                as("alice").run("list", "--label", label + "=1").out().lines().count());
         Shell.Result failed = as("alice").run("list", "--label", label + "=1", "--state", "failed", "-o", "jsonl");
         assertEquals(1, failed.out().lines().count(), failed.err());
         assertTrue(failed.out().contains("\"exit\":{\"code\":1}"));
-        assertEquals("[]", as("bob").run("list", "--label", label + "=1", "-o", "json").out().replaceAll("\\s", ""));
+        assertEquals(
+                "[]",
+                as("bob")
+                        .run("list", "--label", label + "=1", "-o", "json")
+                        .out()
+                        .replaceAll("\\s", ""));
     }
 
     @Test
@@ -250,14 +268,19 @@ final class ServerTest {
 
     @Test
     void serverOfAnotherAuthority_isSaidToBeTheServersFault() {
-        Shell.Result result = as("alice").with("JOBWORKER_CA", folder.resolve("other/ca.crt").toString()).run("list");
+        Shell.Result result = as("alice")
+                .with("JOBWORKER_CA", folder.resolve("other/ca.crt").toString())
+                .run("list");
         assertEquals(75, result.code());
-        assertTrue(result.err().contains("the certificate of the server " + server.address() + " cannot be trusted"), result.err());
+        assertTrue(
+                result.err().contains("the certificate of the server " + server.address() + " cannot be trusted"),
+                result.err());
     }
 
     @Test
     void noServer_isOneLine() {
-        Shell.Result result = as("alice").with("JOBWORKER_SERVER", "grpc://127.0.0.1:1").run("list");
+        Shell.Result result =
+                as("alice").with("JOBWORKER_SERVER", "grpc://127.0.0.1:1").run("list");
         assertEquals(75, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
         assertTrue(result.err().contains("Connection refused"), result.err());
@@ -275,10 +298,25 @@ final class ServerTest {
 
     @Test
     void serve_withBadFiles_saysEachInALineAndStartsNothing() throws IOException {
-        Path broken = Files.writeString(folder.resolve("broken.yaml"), "version: 1\ntrustDomain: example.test\nbind: []\n");
+        Path broken =
+                Files.writeString(folder.resolve("broken.yaml"), "version: 1\ntrustDomain: example.test\nbind: []\n");
         Shell.Result result = new Shell(folder)
-                .run("serve", "--state", folder.resolve("state").toString(), "--grpc", "127.0.0.1:0", "--cert", "alice.key",
-                        "--key", "server.key", "--ca", "ca.crt", "--policy", broken.toString(), "--audit", "absent/audit.log");
+                .run(
+                        "serve",
+                        "--state",
+                        folder.resolve("state").toString(),
+                        "--grpc",
+                        "127.0.0.1:0",
+                        "--cert",
+                        "alice.key",
+                        "--key",
+                        "server.key",
+                        "--ca",
+                        "ca.crt",
+                        "--policy",
+                        broken.toString(),
+                        "--audit",
+                        "absent/audit.log");
         assertEquals(2, result.code());
         assertEquals(4, result.err().lines().count(), result.err());
         assertTrue(result.err().lines().allMatch(line -> line.startsWith("jobworker: cannot serve: ")), result.err());
@@ -287,8 +325,20 @@ final class ServerTest {
     @Test
     void serve_onAPortThatIsTaken_saysSo() {
         Shell.Result result = new Shell(folder)
-                .run("serve", "--state", folder.resolve("state2").toString(), "--grpc", server.address().substring(7), "--cert",
-                        "server.crt", "--key", "server.key", "--ca", "ca.crt", "--policy", "policy.yaml");
+                .run(
+                        "serve",
+                        "--state",
+                        folder.resolve("state2").toString(),
+                        "--grpc",
+                        server.address().substring(7),
+                        "--cert",
+                        "server.crt",
+                        "--key",
+                        "server.key",
+                        "--ca",
+                        "ca.crt",
+                        "--policy",
+                        "policy.yaml");
         assertEquals(2, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
         assertTrue(result.err().contains("in use"), result.err());
@@ -297,8 +347,18 @@ final class ServerTest {
     @Test
     void serve_withExpiredCertificate_isRefused() {
         Shell.Result result = new Shell(folder)
-                .run("serve", "--state", folder.resolve("state3").toString(), "--cert", "late.crt", "--key", "late.key",
-                        "--ca", "ca.crt", "--policy", "policy.yaml");
+                .run(
+                        "serve",
+                        "--state",
+                        folder.resolve("state3").toString(),
+                        "--cert",
+                        "late.crt",
+                        "--key",
+                        "late.key",
+                        "--ca",
+                        "ca.crt",
+                        "--policy",
+                        "policy.yaml");
         assertEquals(2, result.code());
         assertTrue(result.err().contains("is valid only from"), result.err());
     }
@@ -315,15 +375,32 @@ final class ServerTest {
     @Test
     void output_ofAMegabyte_hasTheSameDigest() throws Exception {
         Path file = folder.resolve("random.bin");
-        Shell.Result result = as("alice").run("run", "--cwd", folder.toString(), "--", "sh", "-c", "head -c 1000000 /dev/urandom | tee random.bin");
+        Shell.Result result = as("alice")
+                .run(
+                        "run",
+                        "--cwd",
+                        folder.toString(),
+                        "--",
+                        "sh",
+                        "-c",
+                        "head -c 1000000 /dev/urandom | tee random.bin");
         assertEquals(0, result.code());
         assertFalse(result.outBytes().length == 0);
-        assertEquals(HexFormat.of().formatHex(Files.readAllBytes(file)), HexFormat.of().formatHex(result.outBytes()));
+        assertEquals(
+                HexFormat.of().formatHex(Files.readAllBytes(file)),
+                HexFormat.of().formatHex(result.outBytes()));
     }
 
     private static Console withOut(String user, Onlooker out) {
         Console console = as(user).console();
         return new Console(
-                console.in(), out, console.err(), false, false, console.environment(), console.directory(), Signals.NONE);
+                console.in(),
+                out,
+                console.err(),
+                false,
+                false,
+                console.environment(),
+                console.directory(),
+                Signals.NONE);
     }
 }

@@ -83,7 +83,16 @@ final class SettingsTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"host:1", "grpc:host", "http://host", "grpc://", "grpc://host/path", "grpc://u@host", "grpc://h:x", "::"})
+            strings = {
+                "host:1",
+                "grpc:host",
+                "http://host",
+                "grpc://",
+                "grpc://host/path",
+                "grpc://u@host",
+                "grpc://h:x",
+                "::"
+            })
     void server_thatIsNoAddress_isAUsageError(String server) {
         assertEquals(2, shell.run("list", "--server", server).code());
     }

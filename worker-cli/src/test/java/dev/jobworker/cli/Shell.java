@@ -53,8 +53,7 @@ final class Shell {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         int code = Main.run(
-                new Console(
-                        new ByteArrayInputStream(input), out, err, false, false, environment, folder, signals),
+                new Console(new ByteArrayInputStream(input), out, err, false, false, environment, folder, signals),
                 arguments);
         return new Result(code, out, err.toString(StandardCharsets.UTF_8));
     }

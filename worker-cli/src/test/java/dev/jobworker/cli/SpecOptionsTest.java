@@ -63,10 +63,41 @@ final class SpecOptionsTest {
         assertEquals(
                 expected,
                 spec(
-                        "--env", "A=1=2", "--env", "B=", "--cwd", "/srv", "--timeout", "1.5s", "--grace", "3s",
-                        "--label", "team=red", "--user", "1000:1000", "--limit", "nofile=64", "--limit", "as=2G",
-                        "--umask", "077", "--nice", "-5", "--no-new-privileges", "--output-limit", "10M",
-                        "--at-output-limit", "kill", "--merge", "--", "cmd", "-x", "--env", "--", "@file", ""));
+                        "--env",
+                        "A=1=2",
+                        "--env",
+                        "B=",
+                        "--cwd",
+                        "/srv",
+                        "--timeout",
+                        "1.5s",
+                        "--grace",
+                        "3s",
+                        "--label",
+                        "team=red",
+                        "--user",
+                        "1000:1000",
+                        "--limit",
+                        "nofile=64",
+                        "--limit",
+                        "as=2G",
+                        "--umask",
+                        "077",
+                        "--nice",
+                        "-5",
+                        "--no-new-privileges",
+                        "--output-limit",
+                        "10M",
+                        "--at-output-limit",
+                        "kill",
+                        "--merge",
+                        "--",
+                        "cmd",
+                        "-x",
+                        "--env",
+                        "--",
+                        "@file",
+                        ""));
     }
 
     @Test
@@ -93,7 +124,8 @@ final class SpecOptionsTest {
         byte[] bytes = {0, (byte) 0xff, '\n', 'x'};
         Files.write(folder.resolve("in"), bytes);
         assertArrayEquals(bytes, spec("--stdin", "in", "cat").input().toByteArray());
-        assertArrayEquals(bytes, spec(false, bytes, "--stdin", "-", "cat").input().toByteArray());
+        assertArrayEquals(
+                bytes, spec(false, bytes, "--stdin", "-", "cat").input().toByteArray());
     }
 
     @Test

@@ -19,7 +19,10 @@ final class StampedLinesTest {
 
     private void write(StdStream stream, String text) throws IOException {
         lines.write(new OutputEvent.Chunk(
-                0, stream, TIME, ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)).asReadOnlyBuffer()));
+                0,
+                stream,
+                TIME,
+                ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)).asReadOnlyBuffer()));
     }
 
     @Test
@@ -29,15 +32,13 @@ final class StampedLinesTest {
         write(StdStream.STDERR, "err\n");
         write(StdStream.STDOUT, "finished");
         lines.finish();
-        assertEquals(
-                """
+        assertEquals("""
                 2026-01-02T03:04:05.500000Z stdout one
                 2026-01-02T03:04:05.500000Z stdout two
                 2026-01-02T03:04:05.500000Z stdout\s
                 2026-01-02T03:04:05.500000Z stdout un
                 2026-01-02T03:04:05.500000Z stderr err
                 2026-01-02T03:04:05.500000Z stdout finished
-                """,
-                out.toString(StandardCharsets.UTF_8));
+                """, out.toString(StandardCharsets.UTF_8));
     }
 }
