@@ -35,7 +35,7 @@ final class ExitCodes {
             case JobStatus.Running _, JobStatus.Stopping _, JobStatus.Lost _ -> UNKNOWN;
             case JobStatus.Ended ended ->
                 switch (ended.exit()) {
-                    case ExitStatus.Signaled(var signal, _) -> SIGNAL_BASE + signal.number();
+                    case ExitStatus.Signaled(var signal, var _) -> SIGNAL_BASE + signal.number();
                     case ExitStatus.Code(int code) when code != 0 || job.state() == JobState.SUCCEEDED -> code;
                     case ExitStatus.Code _ -> ended.cause().kind() == Cause.Kind.TIMEOUT ? TIMEOUT : FAILED;
                 };

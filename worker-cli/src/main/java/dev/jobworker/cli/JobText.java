@@ -90,7 +90,7 @@ final class JobText {
         List<String> parts = new ArrayList<>();
         switch (job.status()) {
             case JobStatus.Running _, JobStatus.Stopping _ -> parts.add("has not ended");
-            case JobStatus.Lost(String evidence, _) -> parts.add("was lost: " + evidence);
+            case JobStatus.Lost(String evidence, var _) -> parts.add("was lost: " + evidence);
             case JobStatus.Ended ended -> {
                 boolean ownCode = ended.exit() instanceof ExitStatus.Code
                         && ended.cause().kind() == Cause.Kind.OWN_ACCORD;
