@@ -142,7 +142,7 @@ final class JobText {
             case JobStatus.Ended ended ->
                 switch (ended.exit()) {
                     case ExitStatus.Code(int code) -> Integer.toString(code);
-                    case ExitStatus.Signaled(var signal, _) -> signal.name();
+                    case ExitStatus.Signaled(var signal, var _) -> signal.name();
                 };
             case JobStatus.Running _, JobStatus.Stopping _, JobStatus.Lost _ -> "-";
         };
