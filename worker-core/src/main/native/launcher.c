@@ -44,6 +44,7 @@ struct launcher {
     size_t input_length;
     bool ended; /* no more requests */
     int signals;
+    int worker[2]; /* a pipe: shims watch its read end, the launcher closes the write end when the worker is gone */
     struct rlimit files;
     bool sweeping;
     struct sweep sweep;
@@ -112,6 +113,8 @@ static _Noreturn void become_shim(struct launcher *l, const struct request *r, s
     for (size_t i = 0; i < l->used; i++)
         if (l->seats[i].occupant != NOBODY)
             close(l->seats[i].lock);
+    if (l->worker[1] >= 0)
+        close(l->worker[1]);
     shim_main(r, post);
 }
 
@@ -141,22 +144,22 @@ failed:;
     uint32_t error = (uint32_t)errno;
     unlinkat(post->folder, "shim.sock", 0);
     close(post->lock);
-    send_reply(r->start_id, 0, STAGE_FORK, error);
+    send_failure(r->start_id, STAGE_FORK, error);
 }
 
 static void start(struct launcher *l, uint8_t *frame, uint32_t length)
 {
     struct request r;
-    struct post post = {.signals = l->signals, .files = l->files, .folder = -1, .listener = -1, .lock = -1};
+    struct post post = {.signals = l->signals, .worker = l->worker[0], .files = l->files, .folder = -1, .listener = -1, .lock = -1};
     int error = request_parse(frame, length, &r);
     if (error) {
-        send_reply(r.start_id, 0, error == ENOMEM ? STAGE_FORK : STAGE_REQUEST, (uint32_t)error);
+        send_failure(r.start_id, error == ENOMEM ? STAGE_FORK : STAGE_REQUEST, (uint32_t)error);
     } else if ((post.folder = open(r.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || (post.listener = listen_in(post.folder)) < 0) {
-        send_reply(r.start_id, 0, STAGE_FOLDER, (uint32_t)errno);
+        send_failure(r.start_id, STAGE_FOLDER, (uint32_t)errno);
     } else if ((post.lock = lock_file(post.folder)) < 0) {
         error = errno;
         unlinkat(post.folder, "shim.sock", 0);
-        send_reply(r.start_id, 0, STAGE_FOLDER, (uint32_t)error);
+        send_failure(r.start_id, STAGE_FOLDER, (uint32_t)error);
     } else {
         seat_shim(l, &r, &post);
     }
@@ -170,8 +173,12 @@ static void start(struct launcher *l, uint8_t *frame, uint32_t length)
 static void read_requests(struct launcher *l)
 {
     ssize_t n = read(STDIN_FILENO, l->input + l->input_length, INPUT_SIZE - l->input_length);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n <= 0) {
-        l->ended = n == 0 || (errno != EAGAIN && errno != EINTR);
+        l->ended = true;
+        close(l->worker[1]);
+        l->worker[1] = -1;
         return;
     }
     l->input_length += (size_t)n;
@@ -246,7 +253,7 @@ static void sweep(struct launcher *l)
         if (seat->occupant != KILLED_SHIM)
             continue;
         if (!l->answered[i]) /* its lock file stays as it is: the job may have run */
-            send_reply(seat->start_id, 0, STAGE_FORK, ECHILD);
+            send_failure(seat->start_id, STAGE_FORK, ECHILD);
         vacate(l, seat);
     }
 }
@@ -266,7 +273,7 @@ static bool set_up(struct launcher *l)
     l->seats = mmap(NULL, SEATS * sizeof *l->seats, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     l->answered = mmap(NULL, SEATS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     l->input = mmap(NULL, INPUT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
+    if (pipe2(l->worker, O_CLOEXEC) != 0 || l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
         return false;
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
     l->sweep.spare = spare_shims;

@@ -17,18 +17,21 @@ enum cause { OWN_ACCORD, STOP_REQUEST, TIMEOUT, OUTPUT_LIMIT, WORKER_SHUTDOWN };
 
 enum phase { RUNNING, STOPPING };
 
-enum flag { NO_NEW_PRIVILEGES = 1, MERGE = 2, KILL_AT_OUTPUT_LIMIT = 4, SYNC = 8, STDIN_FILE = 16, ALL_FLAGS = 31 };
+enum flag {
+    NO_NEW_PRIVILEGES = 1, MERGE = 2, KILL_AT_OUTPUT_LIMIT = 4, SYNC = 8, STDIN_FILE = 16, DIE_WITH_WORKER = 32, ALL_FLAGS = 63
+};
 
 enum order_kind { ORDER_STOP = 1, ORDER_SIGNAL = 2 };
 
 struct reply {
     uint64_t start_id;
     uint32_t pid, stage, error, zero;
+    uint64_t start_micros;
 };
 
 struct status {
     uint32_t protocol, pid, phase, cause;
-    uint64_t bytes[2], truncated, earliest, zero[2];
+    uint64_t bytes[2], truncated, earliest, start_micros, zero;
 };
 
 struct index_record {
@@ -37,6 +40,6 @@ struct index_record {
 
 #define RECORD_IS_STDERR ((uint64_t)1 << 63)
 
-_Static_assert(sizeof(struct reply) == 24 && sizeof(struct status) == 64 && sizeof(struct index_record) == 32, "no padding");
+_Static_assert(sizeof(struct reply) == 32 && sizeof(struct status) == 64 && sizeof(struct index_record) == 32, "no padding");
 
 #endif

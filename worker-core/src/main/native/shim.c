@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+static const char WORKER_DIED[] = "death of the worker";
 static const char *const FILES[] = {"output", "output.index", "exit.json.tmp"};
 enum { OUTPUT, INDEX, RECORD, FILE_COUNT };
 
@@ -36,15 +37,20 @@ struct shim {
     struct control control;
     struct ending ending;
     bool main_gone, childless, killing;
+    bool worker_gone;
     int64_t time_limit, kill_at; /* deadlines */
     struct sweep sweep;
 };
 
-void send_reply(uint64_t start_id, uint32_t pid, uint32_t stage, uint32_t error)
+static void send_reply(const struct reply *reply)
 {
-    struct reply reply = {.start_id = start_id, .pid = pid, .stage = stage, .error = error};
-    if (write(STDOUT_FILENO, &reply, sizeof reply) < 0)
+    if (write(STDOUT_FILENO, reply, sizeof *reply) < 0)
         return; /* the worker is gone; its successor will find the job */
+}
+
+void send_failure(uint64_t start_id, uint32_t stage, uint32_t error)
+{
+    send_reply(&(struct reply){.start_id = start_id, .stage = stage, .error = error});
 }
 
 /* ---- start ---- */
@@ -121,7 +127,7 @@ static _Noreturn void refuse(struct shim *s, const struct request *r, struct fai
     while (s->made-- > 0)
         unlinkat(s->post->folder, FILES[s->made], 0);
     unlinkat(s->post->folder, "shim.sock", 0);
-    send_reply(r->start_id, 0, failure.stage, failure.error);
+    send_failure(r->start_id, failure.stage, failure.error);
     *s->post->answered = 1;
     _exit(0);
 }
@@ -224,17 +230,19 @@ static void publish(struct shim *s)
                                      .cause = s->ending.cause,
                                      .bytes = {s->output.end[0], s->output.end[1]},
                                      .truncated = s->output.truncated,
+                                     .start_micros = s->ending.start_micros,
                                  });
 }
 
 static void run(struct shim *s)
 {
-    enum { DEATHS, PEER, LISTENER, PIPES, COUNT = PIPES + 2 };
+    enum { DEATHS, PEER, LISTENER, WORKER, PIPES, COUNT = PIPES + 2 };
     for (bool over = false; !over; publish(s)) {
         struct pollfd fds[COUNT] = {
             [DEATHS] = {s->post->signals, POLLIN, 0},
             [PEER] = {s->control.peer, s->control.blocked ? POLLIN | POLLOUT : POLLIN, 0},
             [LISTENER] = {s->control.listener, POLLIN, 0},
+            [WORKER] = {s->flags & DIE_WITH_WORKER && !s->worker_gone ? s->post->worker : -1, 0, 0}, /* for its hang-up alone */
             [PIPES] = {s->output.pipes[0], POLLIN, 0},
             [PIPES + 1] = {s->output.pipes[1], POLLIN, 0},
         };
@@ -251,6 +259,10 @@ static void run(struct shim *s)
             obey(s);
         if (fds[LISTENER].revents)
             control_accept(&s->control);
+        if (fds[WORKER].revents)
+            s->worker_gone = true;
+        if (s->worker_gone && s->control.peer < 0)
+            stop(s, WORKER_SHUTDOWN, SIGKILL, 0, WORKER_DIED, sizeof WORKER_DIED - 1);
         for (int i = 0; i < 2; i++)
             if (fds[PIPES + i].revents)
                 move_output(s, i);
@@ -307,7 +319,7 @@ _Noreturn void shim_main(const struct request *r, const struct post *post)
         refuse(&s, r, failure);
     if (r->time_limit > 0)
         s.time_limit = after_millis(monotonic(), r->time_limit);
-    send_reply(r->start_id, (uint32_t)s.ending.pid, STAGE_NONE, 0);
+    send_reply(&(struct reply){.start_id = r->start_id, .pid = (uint32_t)s.ending.pid, .start_micros = s.ending.start_micros});
     *post->answered = 1;
     null_stream(STDOUT_FILENO);
     run(&s);

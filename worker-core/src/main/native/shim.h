@@ -8,6 +8,7 @@
 
 struct post {
     int folder, lock, listener, signals;
+    int worker; /* a pipe that hangs up when the worker is gone, or its launcher is */
     struct rlimit files;
     volatile unsigned char *answered; /* shared with the launcher: set when the worker has its reply */
 };
@@ -15,6 +16,6 @@ struct post {
 /* In a fork of the launcher, which has closed everything else. */
 _Noreturn void shim_main(const struct request *request, const struct post *post);
 
-void send_reply(uint64_t start_id, uint32_t pid, uint32_t stage, uint32_t error);
+void send_failure(uint64_t start_id, uint32_t stage, uint32_t error);
 
 #endif

@@ -19,7 +19,7 @@ HELPER = os.environ.get(
 PATIENCE = 30.0  # seconds until a test gives up
 
 (PROTOCOL, START_ID, FOLDER, ARGUMENT, ENVIRONMENT, DIRECTORY, USER, UMASK, NICE, LIMIT, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT) = range(1, 15)
-NO_NEW_PRIVILEGES, MERGE, KILL_AT_OUTPUT_LIMIT, SYNC, STDIN_FILE = 1, 2, 4, 8, 16
+NO_NEW_PRIVILEGES, MERGE, KILL_AT_OUTPUT_LIMIT, SYNC, STDIN_FILE, DIE_WITH_WORKER = 1, 2, 4, 8, 16, 32
 (S_NONE, S_REQUEST, S_FOLDER, S_FORK, S_STDIO, S_LIMIT, S_NICE, S_USER, S_PRIVILEGES, S_DIRECTORY, S_EXEC) = range(11)
 OWN_ACCORD, STOP_REQUEST, TIMEOUT, OUTPUT_LIMIT_CAUSE, WORKER_SHUTDOWN = range(5)
 INFINITY = 2**64 - 1
@@ -44,7 +44,7 @@ def encode(value):
 
 class Reply:
     def __init__(self, data):
-        self.start_id, self.pid, self.stage, self.errno, self.zero = struct.unpack("<QIIII", data)
+        self.start_id, self.pid, self.stage, self.errno, self.zero, self.start_micros = struct.unpack("<QIIIIQ", data)
 
     def __repr__(self):
         return f"Reply(id={self.start_id}, pid={self.pid}, stage={self.stage}, errno={self.errno})"
@@ -52,7 +52,7 @@ class Reply:
 
 class Status:
     def __init__(self, data):
-        (self.protocol, self.pid, self.phase, self.cause, self.stdout, self.stderr, self.truncated, self.earliest, _, _) = struct.unpack(
+        (self.protocol, self.pid, self.phase, self.cause, self.stdout, self.stderr, self.truncated, self.earliest, self.start_micros, _) = struct.unpack(
             "<IIIIQQQQQQ", data
         )
 
@@ -196,10 +196,10 @@ class Launcher:
 
     def reply(self):
         data = b""
-        while len(data) < 24:
+        while len(data) < 32:
             ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
             assert ready, "no reply"
-            part = self.process.stdout.read(24 - len(data))
+            part = self.process.stdout.read(32 - len(data))
             assert part, "the launcher has gone"
             data += part
         return Reply(data)

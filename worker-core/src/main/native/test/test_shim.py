@@ -45,6 +45,7 @@ class Start(ShimTest):
         self.assertEqual((record["version"], record["pid"], record["exit"], record["cause"]), (1, job.pid, {"code": 3}, "OWN_ACCORD"))
         self.assertNotIn("requestedBy", record)
         self.assertLessEqual(record["startTimeMicros"], record["endTimeMicros"])
+        self.assertEqual(job.reply.start_micros, record["startTimeMicros"])
         self.assertGreater(record["peakMemoryBytes"], 0)
         self.assertEqual(
             sorted(p.name for p in job.folder.iterdir()), ["exit.json", "output", "output.index", "shim.lock", "shim.sock", "stdin"]
@@ -229,7 +230,7 @@ class Requests(ShimTest):
         for extra in repeated + unknown + ill_sized + ill_valued + [field(LIMIT, bytes(20)) * 17]:
             with self.subTest(extra):
                 self.refuse(good(extra=extra))
-        for options in ({"flags": 32}, {"umask": 0o1000}, {"directory": "relative"}, {"directory": ""}):
+        for options in ({"flags": 64}, {"umask": 0o1000}, {"directory": "relative"}, {"directory": ""}):
             self.refuse(good(**options))
         self.refuse(self.launcher.request(["true"], "relative", start_id=77))
         self.assertEqual(self.launcher.start(["true"], folder=folder).wait()["exit"], {"code": 0})
@@ -517,6 +518,7 @@ class Control(ShimTest):
         connection = job.connect()
         status = connection.until(lambda s: s.stdout == 6)
         self.assertEqual((status.protocol, status.pid, status.phase, status.cause), (1, job.pid, 0, OWN_ACCORD))
+        self.assertEqual(status.start_micros, job.reply.start_micros)
         again = job.connect()
         self.assertEqual(again.next().stdout, 6)
         connection.until_end()  # replaced
@@ -987,6 +989,54 @@ class Deaths(ShimTest):
         self.assertEqual(launcher.process.wait(PATIENCE), 0)
         self.assertEqual(json.loads((folder / "exit.json").read_bytes())["exit"], {"code": 8})
 
+    def dying(self, launcher):
+        return launcher.start(perl(Tree.DAEMON + "daemon(sub {}); print 'r'; sleep 1000 while 1", self.token), flags=DIE_WITH_WORKER)
+
+    def assert_died_with_the_worker(self, job):
+        self.await_lock(job)
+        record = job.record()
+        self.assertEqual((record["exit"], record["cause"], record["requestedBy"]),
+                         ({"signal": 9, "coreDumped": False}, "WORKER_SHUTDOWN", "death of the worker"))
+        self.assertEqual(processes_with(self.token), [])
+
+    def test_worker_gone_jobsThatAreToDieWithItDie(self):
+        launcher = self.new_launcher()
+        never_connected, connected = self.dying(launcher), self.dying(launcher)
+        other = launcher.start(["sleep", "1000"])
+        connection = connected.connect()
+        connection.until(lambda s: s.stdout == 1)
+        launcher.process.stdin.close()
+        self.assert_died_with_the_worker_only(never_connected, connected, connection)
+        self.assertIsNone(launcher.process.poll())
+        stop = other.connect()
+        stop.stop()
+        self.assertEqual(other.wait(stop)["cause"], "STOP_REQUEST")
+        self.assertEqual(launcher.process.wait(PATIENCE), 0)
+        launcher.process.stdout.close()
+
+    def assert_died_with_the_worker_only(self, never_connected, connected, connection):
+        self.await_lock(never_connected)
+        self.assertEqual(connection.status.phase, 0)
+        self.assertTrue(pathlib.Path(f"/proc/{connected.pid}").exists())
+        connection.socket.close()
+        self.assert_died_with_the_worker(connected)
+        self.assert_died_with_the_worker(never_connected)
+
+    def test_launcher_killed_jobsOfAConnectedWorkerGoOnUntilItLeaves(self):
+        launcher = self.new_launcher()
+        job = self.dying(launcher)
+        connection = job.connect()
+        connection.until(lambda s: s.stdout == 1)
+        launcher.process.kill()
+        launcher.process.wait()
+        again = job.connect()
+        connection.until_end()  # replaced
+        again.next()
+        again.socket.close()
+        self.assert_died_with_the_worker(job)
+        launcher.process.stdin.close()
+        launcher.process.stdout.close()
+
     def test_shim_holdsNothingOfTheLauncher(self):
         first = self.launcher.start(["sleep", "1000"])
         second = self.launcher.start(["sleep", "1000"])
@@ -1011,12 +1061,13 @@ class Deaths(ShimTest):
             connection.stop(grace=0)
             job.wait(connection)
             self.await_lock(job)
-        self.assertEqual(len(descriptors(self.launcher.process.pid)), 4)
+        self.assertEqual(len(descriptors(self.launcher.process.pid)), 6)
 
     def test_starts_repeated_leakNoDescriptor(self):
         def count():
             return len(os.listdir(f"/proc/{self.launcher.process.pid}/fd"))
 
+        self.await_lock(self.launcher.start(["true"]))
         before = count()
         for i in range(50):
             self.launcher.try_start(["nope"])
@@ -1025,7 +1076,7 @@ class Deaths(ShimTest):
             self.launcher.send(b"junk")
             self.launcher.reply()
         self.await_lock(self.launcher.start(["true"]))
-        self.assertLessEqual(count(), before + 2)
+        self.assertEqual(count(), before)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import dev.jobworker.core.Signal;
 import dev.jobworker.core.Survivor;
 import dev.jobworker.core.Usage;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -30,14 +31,15 @@ final class JobWire {
                 .setCreateTime(Fields.timestamp(job.createTime()))
                 .setOutput(output(job.output()));
         switch (job.status()) {
-            case JobStatus.Running(int pid) -> message.setPid(pid);
-            case JobStatus.Stopping(int pid, Cause.Kind kind) ->
+            case JobStatus.Running running -> message.setPid(running.pid());
+            case JobStatus.Stopping(int pid, Instant _, Cause.Kind kind) ->
                 message.setPid(pid)
                         .setCause(dev.jobworker.api.v1.Cause.newBuilder().setKind(kind(kind)));
             case JobStatus.Ended ended -> addEnd(message, ended);
             case JobStatus.Lost lost ->
                 message.setError(lost.evidence()).setEndTime(Fields.timestamp(lost.foundTime()));
         }
+        job.status().started().ifPresent(time -> message.setStartTime(Fields.timestamp(time)));
         return message.build();
     }
 
@@ -114,14 +116,16 @@ final class JobWire {
     /** The facts decide; a state of a newer server is the nearest one that they allow, and what cannot be told is LOST. */
     private static JobStatus status(dev.jobworker.api.v1.Job job) {
         return switch (job.getState()) {
-            case JOB_STATE_RUNNING -> new JobStatus.Running(job.getPid());
+            case JOB_STATE_RUNNING -> new JobStatus.Running(job.getPid(), Fields.instant(job.getStartTime()));
             case JOB_STATE_STOPPING ->
                 new JobStatus.Stopping(
-                        job.getPid(), kind(job.getCause().getKind()).orElse(Cause.Kind.STOP_REQUEST));
+                        job.getPid(),
+                        Fields.instant(job.getStartTime()),
+                        kind(job.getCause().getKind()).orElse(Cause.Kind.STOP_REQUEST));
             case JOB_STATE_LOST -> lost(job, job.getError());
             case JOB_STATE_SUCCEEDED, JOB_STATE_FAILED, JOB_STATE_STOPPED -> ended(job);
             case JOB_STATE_UNSPECIFIED, UNRECOGNIZED ->
-                job.hasEndTime() ? ended(job) : new JobStatus.Running(job.getPid());
+                job.hasEndTime() ? ended(job) : new JobStatus.Running(job.getPid(), Fields.instant(job.getStartTime()));
         };
     }
 
@@ -134,7 +138,12 @@ final class JobWire {
                 .map(survivor -> new Survivor(survivor.getPid(), survivor.getUid(), survivor.getCommand()))
                 .toList();
         return new JobStatus.Ended(
-                exit.get(), cause(job, exit.get()), Fields.instant(job.getEndTime()), usage(job.getUsage()), survivors);
+                exit.get(),
+                cause(job, exit.get()),
+                Fields.instant(job.getStartTime()),
+                Fields.instant(job.getEndTime()),
+                usage(job.getUsage()),
+                survivors);
     }
 
     private static JobStatus lost(dev.jobworker.api.v1.Job job, String evidence) {

@@ -102,7 +102,7 @@ public final class Wire {
 
     public static OutputQuery outputQuery(StreamOutputRequest request) {
         return Fields.checked(() -> new OutputQuery(
-                view(request.getView()),
+                view(request.getStream()),
                 switch (request.getFromCase()) {
                     case OFFSET -> new From.Offset(request.getOffset());
                     case TAIL_BYTES -> new From.TailBytes(request.getTailBytes());
@@ -130,7 +130,7 @@ public final class Wire {
             case OUTPUT_VIEW_UNSPECIFIED, OUTPUT_VIEW_COMBINED -> OutputView.COMBINED;
             case OUTPUT_VIEW_STDOUT -> OutputView.STDOUT;
             case OUTPUT_VIEW_STDERR -> OutputView.STDERR;
-            case UNRECOGNIZED -> throw Fields.invalid("view", "has an unknown value");
+            case UNRECOGNIZED -> throw Fields.invalid("stream", "has an unknown value");
         };
     }
 
@@ -186,7 +186,7 @@ public final class Wire {
     public static StreamOutputRequest outputRequest(JobId id, OutputQuery query) {
         StreamOutputRequest.Builder request = StreamOutputRequest.newBuilder()
                 .setJobId(id.toString())
-                .setView(
+                .setStream(
                         switch (query.view()) {
                             case COMBINED -> dev.jobworker.api.v1.OutputView.OUTPUT_VIEW_COMBINED;
                             case STDOUT -> dev.jobworker.api.v1.OutputView.OUTPUT_VIEW_STDOUT;

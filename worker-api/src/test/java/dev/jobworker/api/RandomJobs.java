@@ -106,8 +106,8 @@ final class RandomJobs {
 
     private JobStatus status() {
         return switch (random.nextInt(4)) {
-            case 0 -> new JobStatus.Running(1 + random.nextInt(100_000));
-            case 1 -> new JobStatus.Stopping(1 + random.nextInt(100_000), one(Cause.Kind.values()));
+            case 0 -> new JobStatus.Running(1 + random.nextInt(100_000), instant());
+            case 1 -> new JobStatus.Stopping(1 + random.nextInt(100_000), instant(), one(Cause.Kind.values()));
             case 2 -> new JobStatus.Lost(text(), instant());
             default ->
                 new JobStatus.Ended(
@@ -115,6 +115,7 @@ final class RandomJobs {
                                 ? new ExitStatus.Code(random.nextInt(256))
                                 : new ExitStatus.Signaled(new Signal(1 + random.nextInt(64)), random.nextBoolean()),
                         new Cause(one(Cause.Kind.values()), random.nextBoolean() ? null : word(), random.nextBoolean()),
+                        instant(),
                         instant(),
                         new Usage(duration(), duration(), size()),
                         random.nextBoolean()

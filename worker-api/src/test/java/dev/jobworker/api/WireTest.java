@@ -249,7 +249,7 @@ class WireTest {
         assertInvalid("tail_bytes", () -> Wire.outputQuery(output(r -> r.setTailBytes(-1))));
         assertInvalid("tail_lines", () -> Wire.outputQuery(output(r -> r.setTailLines(Long.MIN_VALUE))));
         assertInvalid("limit_bytes", () -> Wire.outputQuery(output(r -> r.setLimitBytes(-1))));
-        assertInvalid("view", () -> Wire.outputQuery(output(r -> r.setViewValue(UNKNOWN))));
+        assertInvalid("stream", () -> Wire.outputQuery(output(r -> r.setStreamValue(UNKNOWN))));
     }
 
     @Test

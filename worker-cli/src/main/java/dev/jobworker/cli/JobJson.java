@@ -87,9 +87,10 @@ final class JobJson {
         json.writeStringProperty("state", job.state().name());
         spec(job.spec());
         time("createTime", job.createTime());
+        job.status().started().ifPresent(started -> time("startTime", started));
         switch (job.status()) {
-            case JobStatus.Running(int pid) -> json.writeNumberProperty("pid", pid);
-            case JobStatus.Stopping(int pid, Cause.Kind cause) -> {
+            case JobStatus.Running running -> json.writeNumberProperty("pid", running.pid());
+            case JobStatus.Stopping(int pid, Instant _, Cause.Kind cause) -> {
                 json.writeNumberProperty("pid", pid);
                 cause(new Cause(cause, null, false));
             }

@@ -20,7 +20,8 @@ import picocli.CommandLine.Help.Ansi;
 
 /** Jobs as people read them. */
 final class JobText {
-    private static final List<String> HEADER = List.of("JOB", "STATE", "EXIT", "STARTED", "TIME", "OUTPUT", "OWNER", "COMMAND");
+    private static final List<String> HEADER =
+            List.of("JOB", "STATE", "EXIT", "STARTED", "TIME", "OUTPUT", "OWNER", "COMMAND");
     private static final int STATE = 1;
 
     private JobText() {}
@@ -33,7 +34,7 @@ final class JobText {
                     job.id().toString(),
                     job.state().name(),
                     exit(job),
-                    seconds(job.createTime()),
+                    seconds(started(job)),
                     shown(runTime(job)),
                     size(job.output().combinedBytes()),
                     Text.escape(job.owner().replaceFirst("^spiffe://[^/]*/", "")),
@@ -57,10 +58,10 @@ final class JobText {
                             .map(label -> Text.escape(label.getKey() + "=" + label.getValue()))
                             .collect(Collectors.joining(", ")));
         }
-        facts.put("Started", job.createTime().toString());
+        facts.put("Started", started(job).toString());
         switch (job.status()) {
-            case JobStatus.Running(int pid) -> facts.put("Process", Integer.toString(pid));
-            case JobStatus.Stopping(int pid, Cause.Kind cause) -> {
+            case JobStatus.Running running -> facts.put("Process", Integer.toString(running.pid()));
+            case JobStatus.Stopping(int pid, Instant _, Cause.Kind cause) -> {
                 facts.put("Process", Integer.toString(pid));
                 facts.put("Cause", describe(cause));
             }
@@ -74,8 +75,8 @@ final class JobText {
                                 + Units.text(ended.usage().systemCpu()) + " system; "
                                 + size(ended.usage().peakMemoryBytes()) + " memory");
             }
-            case JobStatus.Lost(String evidence, Instant found) -> facts.put(
-                    "Lost", "found " + found + ": " + Text.escape(evidence));
+            case JobStatus.Lost(String evidence, Instant found) ->
+                facts.put("Lost", "found " + found + ": " + Text.escape(evidence));
         }
         facts.put("Output", output(job.output()));
         survivors(job).ifPresent(text -> facts.put("Survivors", text));
@@ -92,8 +93,8 @@ final class JobText {
             case JobStatus.Running _, JobStatus.Stopping _ -> parts.add("has not ended");
             case JobStatus.Lost(String evidence, var _) -> parts.add("was lost: " + evidence);
             case JobStatus.Ended ended -> {
-                boolean ownCode = ended.exit() instanceof ExitStatus.Code
-                        && ended.cause().kind() == Cause.Kind.OWN_ACCORD;
+                boolean ownCode =
+                        ended.exit() instanceof ExitStatus.Code && ended.cause().kind() == Cause.Kind.OWN_ACCORD;
                 if (!ownCode) {
                     parts.add("ended with " + describe(ended.exit()) + " (" + describe(ended.cause()) + ")");
                 }
@@ -130,7 +131,8 @@ final class JobText {
     }
 
     private static Optional<String> survivors(Job job) {
-        return job.status() instanceof JobStatus.Ended ended && !ended.survivors().isEmpty()
+        return job.status() instanceof JobStatus.Ended ended
+                        && !ended.survivors().isEmpty()
                 ? Optional.of(ended.survivors().stream()
                         .map(s -> Text.escape(s.command()) + " (pid " + s.pid() + ", uid " + s.uid() + ")")
                         .collect(Collectors.joining(", ")))
@@ -156,13 +158,16 @@ final class JobText {
     }
 
     private static Duration runTime(Job job) {
-        Instant end =
-                switch (job.status()) {
-                    case JobStatus.Ended ended -> ended.endTime();
-                    case JobStatus.Lost(_, Instant found) -> found;
-                    case JobStatus.Running _, JobStatus.Stopping _ -> Instant.now();
-                };
-        return Duration.between(job.createTime(), end);
+        Instant end = switch (job.status()) {
+            case JobStatus.Ended ended -> ended.endTime();
+            case JobStatus.Lost(var _, Instant found) -> found;
+            case JobStatus.Running _, JobStatus.Stopping _ -> Instant.now();
+        };
+        return Duration.between(started(job), end);
+    }
+
+    private static Instant started(Job job) {
+        return job.status().started().orElse(job.createTime());
     }
 
     private static String shown(Duration time) {
@@ -225,13 +230,12 @@ final class JobText {
         if (!coloured) {
             return text;
         }
-        Ansi.Style style =
-                switch (state) {
-                    case RUNNING -> Ansi.Style.fg_cyan;
-                    case STOPPING, STOPPED -> Ansi.Style.fg_yellow;
-                    case SUCCEEDED -> Ansi.Style.fg_green;
-                    case FAILED, LOST -> Ansi.Style.fg_red;
-                };
+        Ansi.Style style = switch (state) {
+            case RUNNING -> Ansi.Style.fg_cyan;
+            case STOPPING, STOPPED -> Ansi.Style.fg_yellow;
+            case SUCCEEDED -> Ansi.Style.fg_green;
+            case FAILED, LOST -> Ansi.Style.fg_red;
+        };
         return style.on() + text + style.off();
     }
 }

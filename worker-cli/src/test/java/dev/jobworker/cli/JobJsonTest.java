@@ -39,7 +39,7 @@ final class JobJsonTest {
                  "spec":{"argv":["sh","-c","echo \\"\\n\\u0001"],"environmentNames":["SECRET"],"workingDirectory":"/","user":"nobody",
                   "limits":{"nofile":64},"umask":18,"nice":5,"noNewPrivileges":false,"timeout":"1.5s","gracePeriod":"10s",
                   "labels":{"a":"b"},"output":{"limitBytes":10,"atLimit":"KILL","merge":true}},
-                 "createTime":"2026-01-02T03:04:05.500Z","exit":{"signal":{"number":9,"name":"SIGKILL"},"coreDumped":true},
+                 "createTime":"2026-01-02T03:04:05.500Z","startTime":"2026-01-02T03:04:05.600Z","exit":{"signal":{"number":9,"name":"SIGKILL"},"coreDumped":true},
                  "cause":{"kind":"STOP_REQUEST","requestedBy":"bob","graceExceeded":true},"endTime":"2026-01-02T03:04:07Z",
                  "usage":{"userCpu":"1.5s","systemCpu":"0.000001s","peakMemoryBytes":1048576},"survivors":[],
                  "output":{"combinedBytes":7,"stdoutBytes":3,"stderrBytes":4,"earliestOffset":0,"truncatedBytes":0,"complete":true}}
@@ -51,7 +51,7 @@ final class JobJsonTest {
 
     @Test
     void jobs_areAnArray_andOneThatWasAskedForByNameIsNot() {
-        Job job = Jobs.of(JobSpec.of("true"), new JobStatus.Running(7));
+        Job job = Jobs.of(JobSpec.of("true"), new JobStatus.Running(7, Jobs.CREATED));
         assertEquals(1, JSON.readTree(Format.JSON.list(List.of(job), false)).size());
         assertEquals(
                 7,

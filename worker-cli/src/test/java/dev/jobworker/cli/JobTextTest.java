@@ -18,8 +18,9 @@ final class JobTextTest {
 
     @Test
     void table_withHostileArguments_escapesControlsAndKeepsLetters() {
-        Job job =
-                Jobs.of(JobSpec.of("prüfe", "a\u001b[2J\r\n\u0007\u009b\u202eb\u2028", "日本"), new JobStatus.Running(7));
+        Job job = Jobs.of(
+                JobSpec.of("prüfe", "a\u001b[2J\r\n\u0007\u009b\u202eb\u2028", "日本"),
+                new JobStatus.Running(7, Jobs.CREATED));
         String table = JobText.table(List.of(job), false);
         assertEquals(2, table.lines().count());
         assertTrue(table.contains("prüfe"), table);

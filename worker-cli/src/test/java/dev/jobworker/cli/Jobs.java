@@ -32,6 +32,7 @@ final class Jobs {
         return new JobStatus.Ended(
                 exit,
                 cause,
+                CREATED.plusMillis(100),
                 CREATED.plusMillis(1500),
                 new Usage(Duration.ofMillis(1500), Duration.ofNanos(1000), 1 << 20),
                 List.of());

@@ -27,9 +27,11 @@ final class Jvm {
         return builder;
     }
 
-    /** Returns the command line, for use in a shell. */
+    /** Returns the command line, for use in a shell. The signals are as from a terminal, whatever this JVM was started with, nohup(1) for example. */
     static List<String> command(String... arguments) {
         List<String> command = new ArrayList<>(List.of(
+                "env",
+                "--default-signal=HUP,INT,TERM",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",

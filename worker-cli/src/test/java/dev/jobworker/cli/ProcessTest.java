@@ -75,6 +75,31 @@ final class ProcessTest {
     }
 
     @Test
+    void run_underNohup_doesNotHearTheHangUp() throws Exception {
+        ProcessBuilder builder = Jvm.builder(
+                folder,
+                Map.of(),
+                "run",
+                "--local",
+                "--",
+                "sh",
+                "-c",
+                "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
+        builder.command().addAll(0, List.of("nohup"));
+        builder.command().remove("--default-signal=HUP,INT,TERM");
+        Process run = builder.start();
+        BufferedReader out = out(run);
+        assertEquals("ready", out.readLine());
+        Jvm.signal("HUP", run);
+        Jvm.signal("TERM", run);
+        assertEquals("bye", out.readLine());
+        assertEquals(4, Jvm.exitCode(run), "a second signal would have killed the job");
+        assertEquals(
+                1,
+                err(run).lines().filter(line -> line.contains("stopping job")).count());
+    }
+
+    @Test
     void run_interruptedTwice_killsTheJob() throws Exception {
         Process run = Jvm.start(
                 folder,

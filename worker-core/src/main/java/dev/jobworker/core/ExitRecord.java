@@ -16,6 +16,7 @@ record ExitRecord(
         Cause.@Nullable Kind cause,
         @Nullable String requestedBy,
         boolean graceExceeded,
+        long startTimeMicros,
         long endTimeMicros,
         long userCpuMicros,
         long systemCpuMicros,
@@ -40,6 +41,7 @@ record ExitRecord(
                 null,
                 null,
                 false,
+                0,
                 ChronoUnit.MICROS.between(Instant.EPOCH, now),
                 0,
                 0,
@@ -56,7 +58,7 @@ record ExitRecord(
     }
 
     JobStatus status() {
-        Instant end = Instant.EPOCH.plus(endTimeMicros, ChronoUnit.MICROS);
+        Instant end = ShimStatus.time(endTimeMicros);
         if (lost != null) {
             return new JobStatus.Lost(lost, end);
         }
@@ -74,6 +76,7 @@ record ExitRecord(
         return new JobStatus.Ended(
                 status,
                 new Cause(cause, requestedBy, graceExceeded),
+                ShimStatus.time(startTimeMicros),
                 end,
                 new Usage(micros(userCpuMicros), micros(systemCpuMicros), peakMemoryBytes),
                 survivors == null ? List.of() : survivors);

@@ -1,6 +1,7 @@
 package dev.jobworker.core;
 
 import java.io.IOException;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
@@ -131,11 +132,14 @@ final class JobStarter {
         if (reply.isEmpty()) {
             return afterLauncherDeath(id, folder, request.owner());
         }
-        if (reply.get().pid() <= 0) {
-            discard(folder);
-            throw failure(reply.get(), spec);
-        }
-        return supervision.enterStarted(id, folder, record, reply.get().pid());
+        return switch (reply.get()) {
+            case Launcher.Reply.Started(int pid, Instant startTime) ->
+                supervision.enterStarted(id, folder, record, new JobStatus.Running(pid, startTime));
+            case Launcher.Reply.Failed failed -> {
+                discard(folder);
+                throw failure(failed, spec);
+            }
+        };
     }
 
     /** The launcher was killed between request and reply: the folder tells whether the job runs. */
@@ -157,8 +161,8 @@ final class JobStarter {
         }
     }
 
-    private static JobException failure(Launcher.Reply reply, JobSpec spec) {
-        ExecStage stage = ExecStage.of(reply.stage());
+    private static JobException failure(Launcher.Reply.Failed reply, JobSpec spec) {
+        ExecStage stage = reply.stage();
         String error = Errno.text(reply.errno());
         if (stage == ExecStage.FOLDER && (reply.errno() == Errno.ENOSPC || reply.errno() == Errno.EDQUOT)) {
             return new JobException(new Failure.StorageFull(stage.doing(), error));

@@ -2,23 +2,27 @@ package dev.jobworker.core;
 
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 
 /** What is true of a job now. Each case carries exactly the facts that exist in it. */
 public sealed interface JobStatus {
 
-    /** The main process runs as {@code pid}. */
-    record Running(int pid) implements JobStatus {}
+    /** The main process runs as {@code pid}; its program was executed at {@code startTime}. */
+    record Running(int pid, Instant startTime) implements JobStatus {}
 
     /** The job was told to end for {@code cause} and has not ended yet. */
-    record Stopping(int pid, Cause.Kind cause) implements JobStatus {}
+    record Stopping(int pid, Instant startTime, Cause.Kind cause) implements JobStatus {}
 
     /**
      * The job is over and its whole process tree is gone, except {@code survivors}.
      *
      * @param exit how the main process ended
      * @param cause why it ended
+     * @param startTime when its program was executed
+     * @param endTime when the main process ended
      */
-    record Ended(ExitStatus exit, Cause cause, Instant endTime, Usage usage, List<Survivor> survivors)
+    record Ended(
+            ExitStatus exit, Cause cause, Instant startTime, Instant endTime, Usage usage, List<Survivor> survivors)
             implements JobStatus {
         public Ended {
             survivors = List.copyOf(survivors);
@@ -32,6 +36,16 @@ public sealed interface JobStatus {
      * @param foundTime when it was found
      */
     record Lost(String evidence, Instant foundTime) implements JobStatus {}
+
+    /** Returns when the program was executed; empty if that is not known. */
+    default Optional<Instant> started() {
+        return switch (this) {
+            case Running running -> Optional.of(running.startTime);
+            case Stopping stopping -> Optional.of(stopping.startTime);
+            case Ended ended -> Optional.of(ended.startTime);
+            case Lost _ -> Optional.empty();
+        };
+    }
 
     /** Returns the state in one word. */
     default JobState state() {

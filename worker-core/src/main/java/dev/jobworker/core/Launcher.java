@@ -9,6 +9,7 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Launcher implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(Launcher.class.getName());
-    private static final int REPLY_BYTES = 24;
+    private static final int REPLY_BYTES = 32;
 
     private final Path helper;
     private final AtomicLong startIds = new AtomicLong();
@@ -39,8 +40,14 @@ final class Launcher implements AutoCloseable {
         this.helper = helper;
     }
 
-    /** What became of a start: a pid, or the stage and errno of the failure. */
-    record Reply(int pid, int stage, int errno) {}
+    /** What became of a start. */
+    sealed interface Reply {
+        /** The program was executed. */
+        record Started(int pid, Instant startTime) implements Reply {}
+
+        /** It was not. */
+        record Failed(ExecStage stage, int errno) implements Reply {}
+    }
 
     /** Makes the frame of a start that will have the given id. */
     interface Frame {
@@ -128,6 +135,16 @@ final class Launcher implements AutoCloseable {
             return reply;
         }
 
+        private static Reply decode(ByteBuffer reply) {
+            int pid = reply.getInt();
+            int stage = reply.getInt();
+            int errno = reply.getInt();
+            int _ = reply.getInt();
+            return pid > 0
+                    ? new Reply.Started(pid, ShimStatus.time(reply.getLong()))
+                    : new Reply.Failed(ExecStage.of(stage), errno);
+        }
+
         private void readReplies() {
             try (InputStream pipe = process.getInputStream()) {
                 while (true) {
@@ -138,7 +155,7 @@ final class Launcher implements AutoCloseable {
                     ByteBuffer reply = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
                     var waiting = pending.remove(reply.getLong());
                     if (waiting != null) {
-                        waiting.complete(Optional.of(new Reply(reply.getInt(), reply.getInt(), reply.getInt())));
+                        waiting.complete(Optional.of(decode(reply)));
                     }
                 }
             } catch (IOException end) {

@@ -1,15 +1,17 @@
 package dev.jobworker.core;
 
 import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 
 /** What a shim says of its job (PROTOCOL.md, "Control socket"). */
-record ShimStatus(int protocol, int pid, boolean stopping, Cause.Kind cause, OutputInfo output) {
+record ShimStatus(int pid, Instant startTime, boolean stopping, Cause.Kind cause, OutputInfo output) {
     static final int BYTES = 64;
 
     /** Reads the 64 little-endian bytes at the buffer's position. */
     static ShimStatus decode(ByteBuffer buffer) {
         int end = buffer.position() + BYTES;
-        int protocol = buffer.getInt();
+        int _ = buffer.getInt(); // the protocol: later versions keep the meaning of these bytes
         int pid = buffer.getInt();
         boolean stopping = buffer.getInt() != 0;
         int cause = buffer.getInt();
@@ -17,9 +19,15 @@ record ShimStatus(int protocol, int pid, boolean stopping, Cause.Kind cause, Out
         long stderr = buffer.getLong();
         long truncated = buffer.getLong();
         long earliest = buffer.getLong();
+        Instant startTime = time(buffer.getLong());
         buffer.position(end);
         return new ShimStatus(
-                protocol, pid, stopping, kind(cause), new OutputInfo(stdout, stderr, earliest, truncated, false));
+                pid, startTime, stopping, kind(cause), new OutputInfo(stdout, stderr, earliest, truncated, false));
+    }
+
+    /** Returns the time that a shim writes as microseconds since the epoch. */
+    static Instant time(long micros) {
+        return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
     }
 
     private static Cause.Kind kind(int number) {

@@ -2,6 +2,7 @@ package dev.jobworker.core;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -26,7 +27,7 @@ final class SupervisedJob implements ShimLoop.Listener {
     private final UUID requestId;
     private final String requestDigest;
     private final CompletableFuture<Job> exit = new CompletableFuture<>();
-    private final CompletableFuture<ShimStatus> firstStatus = new CompletableFuture<>();
+    private final CompletableFuture<Boolean> firstStatus = new CompletableFuture<>();
     /** Readers of the output, from their opening to their closing. Each is woken only if it says that it waits. */
     private final Set<OutputFollower> followers = ConcurrentHashMap.newKeySet();
 
@@ -87,11 +88,11 @@ final class SupervisedJob implements ShimLoop.Listener {
     public void status(ShimStatus status) {
         update(before -> {
             JobStatus now = status.stopping() || before.status() instanceof JobStatus.Stopping
-                    ? new JobStatus.Stopping(status.pid(), stopCause(before.status(), status))
-                    : new JobStatus.Running(status.pid());
+                    ? new JobStatus.Stopping(status.pid(), status.startTime(), stopCause(before.status(), status))
+                    : new JobStatus.Running(status.pid(), status.startTime());
             return with(before, now, status.output());
         });
-        firstStatus.complete(status);
+        firstStatus.complete(true);
     }
 
     private static Cause.Kind stopCause(JobStatus before, ShimStatus status) {
@@ -111,14 +112,14 @@ final class SupervisedJob implements ShimLoop.Listener {
     void end(JobStatus finalStatus, OutputInfo output) {
         update(before -> with(before, finalStatus, output));
         exit.complete(job);
-        firstStatus.complete(new ShimStatus(StartFrame.PROTOCOL, 0, false, Cause.Kind.OWN_ACCORD, output));
+        firstStatus.complete(true);
     }
 
     /** Orders a stop. Nothing happens if the job has ended. */
     void stop(Cause.Kind cause, Duration gracePeriod, String requestedBy) {
         if (order(ShimOrder.stop(cause, Signal.TERM, gracePeriod, requestedBy))) {
-            update(before -> before.status() instanceof JobStatus.Running(int pid)
-                    ? with(before, new JobStatus.Stopping(pid, cause), before.output())
+            update(before -> before.status() instanceof JobStatus.Running(int pid, Instant startTime)
+                    ? with(before, new JobStatus.Stopping(pid, startTime, cause), before.output())
                     : before);
         }
     }

@@ -54,8 +54,8 @@ final class Supervision implements AutoCloseable {
     }
 
     /** Enters a job that has just been started and counted. It is visible when a stop can reach its shim. */
-    SupervisedJob enterStarted(JobId id, JobFolder folder, JobRecord record, int pid) {
-        SupervisedJob job = supervise(id, folder, record, new JobStatus.Running(pid), OutputInfo.EMPTY);
+    SupervisedJob enterStarted(JobId id, JobFolder folder, JobRecord record, JobStatus.Running started) {
+        SupervisedJob job = supervise(id, folder, record, started, OutputInfo.EMPTY);
         try {
             job.linkTo(shims.connect(state.socket(id), job));
         } catch (IOException hasLeft) {
@@ -96,8 +96,9 @@ final class Supervision implements AutoCloseable {
 
     /** Connects to the shim of a job that another worker started. */
     private SupervisedJob adopt(JobId id, JobFolder folder, JobRecord record) throws IOException {
-        // The pid is not known until the shim says it, which is waited for.
-        SupervisedJob job = supervise(id, folder, record, new JobStatus.Running(0), OutputInfo.EMPTY);
+        // Its pid and time of start are not known until the shim says them, which is waited for.
+        SupervisedJob job =
+                supervise(id, folder, record, new JobStatus.Running(0, record.createTime()), OutputInfo.EMPTY);
         // Counted first: the end of the job uncounts it, and may come at once.
         admission.enterAnyway(record.owner());
         try {

@@ -178,7 +178,7 @@ abstract class EngineFixture {
 
     static int pid(Job job) {
         return switch (job.status()) {
-            case JobStatus.Running(int pid) -> pid;
+            case JobStatus.Running running -> running.pid();
             case JobStatus.Stopping stopping -> stopping.pid();
             case JobStatus.Ended _, JobStatus.Lost _ -> throw new AssertionError("ended: " + job);
         };
