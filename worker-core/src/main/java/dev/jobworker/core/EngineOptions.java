@@ -11,12 +11,18 @@ import java.time.Duration;
  *     start of a process. Without it everything still survives the death of the JVM, by any signal at any instant
  * @param onClose what {@link JobEngine#close} does with running jobs
  * @param closeGracePeriod for {@code STOP_JOBS}: time between SIGTERM and SIGKILL
+ * @param onWorkerDeath what becomes of jobs that this engine starts when its JVM dies
  */
 public record EngineOptions(
-        int maxRunningJobs, long maxOutputBytes, boolean survivePowerLoss, OnClose onClose, Duration closeGracePeriod) {
+        int maxRunningJobs,
+        long maxOutputBytes,
+        boolean survivePowerLoss,
+        OnClose onClose,
+        Duration closeGracePeriod,
+        OnWorkerDeath onWorkerDeath) {
 
-    public static final EngineOptions DEFAULTS =
-            new EngineOptions(1000, 1L << 30, true, OnClose.LEAVE_RUNNING, JobSpec.DEFAULT_GRACE_PERIOD);
+    public static final EngineOptions DEFAULTS = new EngineOptions(
+            1000, 1L << 30, true, OnClose.LEAVE_RUNNING, JobSpec.DEFAULT_GRACE_PERIOD, OnWorkerDeath.LEAVE_RUNNING);
 
     public EngineOptions {
         if (maxRunningJobs < 1) {
@@ -36,19 +42,34 @@ public record EngineOptions(
         STOP_JOBS
     }
 
+    /** What becomes of running jobs when the JVM dies, by any signal at any instant. */
+    public enum OnWorkerDeath {
+        /** They go on; the next engine on the same directory finds them. */
+        LEAVE_RUNNING,
+        /**
+         * Their whole trees are killed by their shims, with the cause {@code WORKER_SHUTDOWN}; the next engine finds them ended. They outlive no
+         * engine: those that {@link JobEngine#close} leaves running are killed, too.
+         */
+        KILL
+    }
+
     public EngineOptions withMaxRunningJobs(int jobs) {
-        return new EngineOptions(jobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod);
+        return new EngineOptions(jobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath);
     }
 
     public EngineOptions withMaxOutputBytes(long bytes) {
-        return new EngineOptions(maxRunningJobs, bytes, survivePowerLoss, onClose, closeGracePeriod);
+        return new EngineOptions(maxRunningJobs, bytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath);
     }
 
     public EngineOptions withSurvivePowerLoss(boolean survive) {
-        return new EngineOptions(maxRunningJobs, maxOutputBytes, survive, onClose, closeGracePeriod);
+        return new EngineOptions(maxRunningJobs, maxOutputBytes, survive, onClose, closeGracePeriod, onWorkerDeath);
     }
 
     public EngineOptions withOnClose(OnClose policy, Duration gracePeriod) {
-        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, policy, gracePeriod);
+        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, policy, gracePeriod, onWorkerDeath);
+    }
+
+    public EngineOptions withOnWorkerDeath(OnWorkerDeath policy) {
+        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, policy);
     }
 }

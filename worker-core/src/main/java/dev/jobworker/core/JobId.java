@@ -1,13 +1,21 @@
 package dev.jobworker.core;
 
 import java.security.SecureRandom;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** The name of a job: a UUID of version 7 (RFC 9562), so that ids sort by time of creation. */
+/** The name of a job: a UUID of version 7 (RFC 9562), so that ids sort in the order of their creation. */
 public record JobId(UUID value) implements Comparable<JobId> {
     private static final SecureRandom RANDOM = new SecureRandom();
     private static final int TEXT_LENGTH = 36;
+
+    /** A millisecond in the unit of {@link #LAST_TICK}: the 12 bits behind it are its fraction (RFC 9562 section 6.2, method 3). */
+    private static final long MILLISECOND = 1 << 12;
+
+    private static final AtomicLong LAST_TICK = new AtomicLong();
 
     public JobId {
         if (value.version() != 7 || value.variant() != 2) {
@@ -30,14 +38,16 @@ public record JobId(UUID value) implements Comparable<JobId> {
         }
     }
 
-    static JobId create(long epochMillis) {
-        long random = RANDOM.nextLong();
-        long mostSignificant = (epochMillis << 16) | 0x7000 | (random & 0x0fff);
+    /** Returns an id that sorts after all that this JVM made before, even if the clock was set back. */
+    static JobId create(Instant now) {
+        long micros = ChronoUnit.MICROS.between(Instant.EPOCH, now);
+        long ticks = (micros / 1000) * MILLISECOND + ((micros % 1000) * MILLISECOND) / 1000;
+        long tick = LAST_TICK.accumulateAndGet(ticks, (last, wanted) -> Math.max(last + 1, wanted));
+        long mostSignificant = ((tick / MILLISECOND) << 16) | 0x7000 | (tick % MILLISECOND);
         long leastSignificant = (RANDOM.nextLong() >>> 2) | 0x8000_0000_0000_0000L;
         return new JobId(new UUID(mostSignificant, leastSignificant));
     }
 
-    /** Orders by creation time; equal times by the random part. */
     @Override
     public int compareTo(JobId other) {
         int high = Long.compareUnsigned(value.getMostSignificantBits(), other.value.getMostSignificantBits());

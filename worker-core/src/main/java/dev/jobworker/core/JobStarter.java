@@ -107,22 +107,22 @@ final class JobStarter {
 
     private SupervisedJob launchAdmitted(StartRequest request, String digest, long outputLimit) throws IOException {
         JobSpec spec = request.spec();
-        JobId id = JobId.create(clock.millis());
+        Instant now = clock.instant();
+        JobId id = JobId.create(now);
         JobRecord record = new JobRecord(
                 JobRecord.VERSION,
                 request.owner(),
                 request.requestId(),
                 digest,
-                clock.instant().truncatedTo(ChronoUnit.MICROS),
+                now.truncatedTo(ChronoUnit.MICROS),
                 supervision.bootId(),
                 spec.withoutInput());
-        boolean sync = options.survivePowerLoss();
-        JobFolder folder = JobFolder.create(state.jobs(), id, record, spec.input(), sync);
+        JobFolder folder = JobFolder.create(state.jobs(), id, record, spec.input(), options.survivePowerLoss());
         steps.accept(StartStep.FOLDER_WRITTEN);
         Optional<Launcher.Reply> reply;
         try {
             reply = launcher.start(
-                    startId -> StartFrame.encode(startId, id, folder, spec, outputLimit, sync),
+                    startId -> StartFrame.encode(startId, id, folder, spec, outputLimit, options),
                     () -> steps.accept(StartStep.REQUEST_SENT));
         } catch (IOException e) {
             discard(folder);

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.CancelledKeyException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -162,17 +161,21 @@ final class ShimLoop implements AutoCloseable {
         }
 
         private void flush() {
+            SelectionKey key = channel.keyFor(selector);
+            if (key == null || !key.isValid()) {
+                return; // The shim has left.
+            }
             try {
                 for (ByteBuffer order = orders.peek(); order != null; order = orders.peek()) {
                     channel.write(order);
                     if (order.hasRemaining()) {
-                        channel.keyFor(selector).interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+                        key.interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
                         return;
                     }
                     orders.remove();
                 }
-                channel.keyFor(selector).interestOps(SelectionKey.OP_READ);
-            } catch (IOException | CancelledKeyException gone) {
+                key.interestOps(SelectionKey.OP_READ);
+            } catch (IOException gone) {
                 // The shim has left; reading says so, after its last status.
                 orders.clear();
             }

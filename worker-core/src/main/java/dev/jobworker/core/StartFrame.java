@@ -21,16 +21,18 @@ final class StartFrame {
     private static final int KILL_AT_OUTPUT_LIMIT = 4;
     private static final int SYNC = 8;
     private static final int STDIN_FILE = 16;
+    private static final int DIE_WITH_WORKER = 32;
 
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
     private final DataOutputStream out = new DataOutputStream(bytes);
 
     private StartFrame() {}
 
-    static byte[] encode(long startId, JobId id, JobFolder folder, JobSpec spec, long outputLimit, boolean sync) {
+    static byte[] encode(
+            long startId, JobId id, JobFolder folder, JobSpec spec, long outputLimit, EngineOptions options) {
         StartFrame frame = new StartFrame();
         try {
-            frame.write(startId, id, folder, spec, outputLimit, sync);
+            frame.write(startId, id, folder, spec, outputLimit, options);
         } catch (IOException impossible) {
             throw new UncheckedIOException(impossible);
         }
@@ -38,7 +40,7 @@ final class StartFrame {
         return littleEndian(4 + body.length).putInt(body.length).put(body).array();
     }
 
-    private void write(long startId, JobId id, JobFolder folder, JobSpec spec, long outputLimit, boolean sync)
+    private void write(long startId, JobId id, JobFolder folder, JobSpec spec, long outputLimit, EngineOptions options)
             throws IOException {
         int32(1, PROTOCOL);
         int64(2, startId);
@@ -71,8 +73,9 @@ final class StartFrame {
                 flag(NO_NEW_PRIVILEGES, spec.noNewPrivileges())
                         | flag(MERGE, spec.output().merge())
                         | flag(KILL_AT_OUTPUT_LIMIT, spec.output().atLimit() == OutputPolicy.AtLimit.KILL)
-                        | flag(SYNC, sync)
-                        | flag(STDIN_FILE, !spec.input().isEmpty()));
+                        | flag(SYNC, options.survivePowerLoss())
+                        | flag(STDIN_FILE, !spec.input().isEmpty())
+                        | flag(DIE_WITH_WORKER, options.onWorkerDeath() == EngineOptions.OnWorkerDeath.KILL));
         Duration timeout = spec.timeout();
         int64(12, timeout == null ? 0 : Math.max(1, timeout.toMillis()));
         int64(13, spec.gracePeriod().toMillis());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -61,7 +62,13 @@ final class JobSpecTest {
         assertFalse(spec.noNewPrivileges());
         assertTrue(spec.environment().isEmpty());
         assertEquals(
-                new EngineOptions(1000, 1L << 30, true, EngineOptions.OnClose.LEAVE_RUNNING, Duration.ofSeconds(10)),
+                new EngineOptions(
+                        1000,
+                        1L << 30,
+                        true,
+                        EngineOptions.OnClose.LEAVE_RUNNING,
+                        Duration.ofSeconds(10),
+                        EngineOptions.OnWorkerDeath.LEAVE_RUNNING),
                 EngineOptions.DEFAULTS);
     }
 
@@ -83,11 +90,14 @@ final class JobSpecTest {
 
     @Test
     void jobId_created_sortsByTimeAndParses() {
-        JobId first = JobId.create(1_700_000_000_000L);
-        JobId second = JobId.create(1_700_000_000_001L);
+        Instant now = Instant.now();
+        JobId first = JobId.create(now);
+        JobId second = JobId.create(now);
+        JobId afterAStepBack = JobId.create(now.minusSeconds(3600));
+        assertTrue(second.compareTo(afterAStepBack) < 0);
         assertTrue(first.compareTo(second) < 0);
         assertEquals(Optional.of(first), JobId.parse(first.toString()));
-        assertEquals(1_700_000_000_000L, first.value().getMostSignificantBits() >>> 16);
+        assertTrue(first.value().getMostSignificantBits() >>> 16 >= now.toEpochMilli());
         assertEquals(7, new UUID(first.value().getMostSignificantBits(), 0).version());
     }
 

@@ -65,6 +65,28 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
+    void g7_workerKilled_jobsThatAreToDieWithItDieWithTheirTrees() throws Exception {
+        engine.close();
+        JobId id;
+        try (WorkerProcess worker = WorkerProcess.starting(
+                directory.resolve("state"),
+                requestId,
+                "setsid sleep 300 & trap '' TERM; echo kept; while :; do sleep 300; done",
+                "",
+                EngineOptions.OnWorkerDeath.KILL)) {
+            id = worker.awaitJob();
+            worker.kill();
+        }
+        openEngine();
+        Job job = engine.await(id, LONG);
+        assertEquals(
+                new Cause(Cause.Kind.WORKER_SHUTDOWN, "death of the worker", true),
+                ended(job).cause());
+        assertEquals(new ExitStatus.Signaled(Signal.KILL, false), ended(job).exit());
+        assertEquals(List.of(), processesOf(id));
+    }
+
+    @Test
     void g7_jobEndsWhileNoWorkerRuns_isFoundWithEverything() throws Exception {
         Path gate = directory.resolve("gate");
         runShell("mkfifo " + gate);

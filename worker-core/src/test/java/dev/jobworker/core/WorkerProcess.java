@@ -25,6 +25,12 @@ final class WorkerProcess implements AutoCloseable {
 
     /** Starts a worker that starts {@code script} under {@code requestId}, and dies at {@code step} if that is not empty. */
     static WorkerProcess starting(Path state, UUID requestId, String script, String step) throws IOException {
+        return starting(state, requestId, script, step, EngineOptions.OnWorkerDeath.LEAVE_RUNNING);
+    }
+
+    static WorkerProcess starting(
+            Path state, UUID requestId, String script, String step, EngineOptions.OnWorkerDeath onWorkerDeath)
+            throws IOException {
         return new WorkerProcess(new ProcessBuilder(List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:+UseSerialGC",
@@ -37,7 +43,8 @@ final class WorkerProcess implements AutoCloseable {
                         state.toString(),
                         requestId.toString(),
                         script,
-                        step))
+                        step,
+                        onWorkerDeath.name()))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start());
     }
@@ -74,7 +81,8 @@ final class WorkerProcess implements AutoCloseable {
     }
 
     public static void main(String[] args) throws Exception {
-        JobEngine engine = JobEngine.open(Path.of(args[0]), EngineOptions.DEFAULTS, InstantSource.system(), step -> {
+        EngineOptions options = EngineOptions.DEFAULTS.withOnWorkerDeath(EngineOptions.OnWorkerDeath.valueOf(args[4]));
+        JobEngine engine = JobEngine.open(Path.of(args[0]), options, InstantSource.system(), step -> {
             if (step.name().equals(args[3])) {
                 Runtime.getRuntime().halt(HALTED);
             }
