@@ -148,7 +148,11 @@ struct failure child_start(const struct child *child, pid_t *pid)
     pid_t shim = getpid();
     if (pipe2(report, O_CLOEXEC) != 0)
         return (struct failure){STAGE_FORK, (uint32_t)errno};
-    if ((*pid = fork()) == 0) {
+    /*
+     * vfork(2): the job runs in the shim's memory, which waits, until it executes its program, so that nothing is copied. What it changes
+     * (streams, signals, limits, user) is its own. Where vfork is only a fork (musl on some architectures, qemu), the pipe waits for it.
+     */
+    if ((*pid = vfork()) == 0) {
         struct failure failure = {.stage = prepare_and_exec(child, shim)};
         failure.error = (uint32_t)errno;
         _exit(write(report[1], &failure, sizeof failure) != sizeof failure);

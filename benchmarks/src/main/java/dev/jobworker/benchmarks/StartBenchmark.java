@@ -4,6 +4,7 @@ import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.ExitStatus;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.JobStatus;
 import dev.jobworker.core.StartRequest;
@@ -12,6 +13,7 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -27,11 +29,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The time of {@code /bin/true} from the call to the known exit: the engine, which keeps a record and an output log of it, beside
- * {@link ProcessBuilder} with captured output. Quote the ratio of the two in one run.
+ * Starting {@code /bin/true}: the engine, which keeps a record and an output log of it, beside {@link ProcessBuilder} with captured output.
+ * Quote ratios of one run. {@code start} is the call, which returns in both when the program has been executed (its end is awaited outside of
+ * the measurement, so that it does not compete with the next start); {@code startToExit} ends when exit status and end of output are known.
  *
- * <p>{@code engineStart} is the call of start alone. The state directory is in memory ({@code /dev/shm}) unless {@code -p state=DIR} says
- * otherwise; {@code durable} adds the syncs to the disk.
+ * <p>The state directory is in memory ({@code /dev/shm}) unless {@code -p state=DIR} says otherwise; {@code durable} adds the syncs to the disk.
+ * Jobs are deleted between the iterations.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
@@ -40,6 +43,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 3)
 public class StartBenchmark {
+    private static final Duration LONG = Duration.ofSeconds(10);
+
     @Param("/dev/shm")
     String state = "";
 
@@ -48,7 +53,9 @@ public class StartBenchmark {
 
     private Scratch scratch;
     private JobEngine engine;
-    private StartRequest template;
+    private JobSpec spec;
+    private @Nullable Job startedJob;
+    private @Nullable Process startedProcess;
 
     @SuppressWarnings("NullAway.Init") // JMH calls open first
     public StartBenchmark() {}
@@ -57,7 +64,24 @@ public class StartBenchmark {
     public void open() throws IOException {
         scratch = Scratch.in(Path.of(state));
         engine = JobEngine.open(scratch.path(), EngineOptions.DEFAULTS.withSurvivePowerLoss(durable));
-        template = StartRequest.of("benchmark", JobSpec.of("/bin/true"));
+        spec = JobSpec.of("/bin/true");
+    }
+
+    @TearDown(Level.Invocation)
+    public void awaitEnd() throws InterruptedException {
+        if (startedJob != null) {
+            check(engine.await(startedJob.id(), LONG));
+            startedJob = null;
+        }
+        if (startedProcess != null) {
+            check(startedProcess.waitFor());
+            startedProcess = null;
+        }
+    }
+
+    @TearDown(Level.Iteration)
+    public void delete() {
+        engine.list(JobFilter.ALL, null, Integer.MAX_VALUE).forEach(job -> engine.delete(job.id()));
     }
 
     @TearDown(Level.Trial)
@@ -66,33 +90,55 @@ public class StartBenchmark {
         scratch.close();
     }
 
-    private Job start() {
-        return engine.start(StartRequest.of(template.owner(), template.spec()));
-    }
-
-    @Benchmark
-    public Job engineStartToExit() throws InterruptedException {
-        Job job = engine.await(start().id(), Duration.ofSeconds(10));
+    private static Job check(Job job) {
         if (!(job.status() instanceof JobStatus.Ended ended) || !ended.exit().equals(new ExitStatus.Code(0))) {
             throw new IllegalStateException("wrong end: " + job);
         }
-        engine.delete(job.id());
+        return job;
+    }
+
+    private static int check(int exit) {
+        if (exit != 0) {
+            throw new IllegalStateException("wrong exit: " + exit);
+        }
+        return exit;
+    }
+
+    private Job startJob() {
+        return engine.start(StartRequest.of("benchmark", spec));
+    }
+
+    private static Process startProcess() throws IOException {
+        return new ProcessBuilder("/bin/true").redirectErrorStream(true).start();
+    }
+
+    @Benchmark
+    public Job engineStart() {
+        Job job = startJob();
+        startedJob = job;
         return job;
     }
 
     @Benchmark
+    public Job engineStartToExit() throws InterruptedException {
+        return check(engine.await(startJob().id(), LONG));
+    }
+
+    @Benchmark
+    public Process processBuilderStart() throws IOException {
+        Process process = startProcess();
+        startedProcess = process;
+        return process;
+    }
+
+    @Benchmark
     public int processBuilderStartToExit() throws IOException, InterruptedException {
-        Process process =
-                new ProcessBuilder("/bin/true").redirectErrorStream(true).start();
+        Process process = startProcess();
         try (InputStream output = process.getInputStream()) {
             if (output.readAllBytes().length != 0) {
                 throw new IllegalStateException("unexpected output");
             }
         }
-        int exit = process.waitFor();
-        if (exit != 0) {
-            throw new IllegalStateException("wrong exit: " + exit);
-        }
-        return exit;
+        return check(process.waitFor());
     }
 }
