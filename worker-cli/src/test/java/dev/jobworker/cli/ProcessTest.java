@@ -8,11 +8,14 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,8 +53,16 @@ final class ProcessTest {
         return new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     }
 
-    private static String err(Process process) throws IOException {
-        return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    /** Returns all that a process writes to standard error; fails if something holds that open after it. */
+    private static String err(Process process) throws Exception {
+        return CompletableFuture.supplyAsync(() -> {
+                    try {
+                        return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                })
+                .get(60, TimeUnit.SECONDS);
     }
 
     @ParameterizedTest
@@ -173,6 +184,7 @@ final class ProcessTest {
                 "-c",
                 "echo one; while [ ! -e go ]; do sleep 0.05; done; echo two");
         String id = out(start).readLine();
+        assertEquals("", err(start), "the job holds neither stream of the command");
         assertEquals(0, Jvm.exitCode(start));
         Files.createFile(folder.resolve("go"));
         assertEquals(

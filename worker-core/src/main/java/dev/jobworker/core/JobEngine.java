@@ -74,7 +74,7 @@ public final class JobEngine implements AutoCloseable {
             throws IOException {
         this.state = state;
         this.options = options;
-        launcher = new Launcher(HelperProgram.install(state.helpers()));
+        launcher = new Launcher(HelperProgram.install(state.helpers()), state.launcherLog());
         launcher.ensureRunning();
         admission = new Admission(options.maxRunningJobs());
         supervision = new Supervision(state, admission, clock);

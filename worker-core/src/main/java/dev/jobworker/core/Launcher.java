@@ -31,13 +31,20 @@ final class Launcher implements AutoCloseable {
     private static final int REPLY_BYTES = 32;
 
     private final Path helper;
+    private final Path log;
     private final AtomicLong startIds = new AtomicLong();
     private final ReentrantLock requests = new ReentrantLock();
     private @Nullable Connection current;
     private boolean closed;
 
-    Launcher(Path helper) {
+    /**
+     * @param helper the program
+     * @param log where it says what it cannot say in a reply. Not the worker's own standard error: the launcher may outlive the worker, and whoever
+     *     reads that to its end would wait for the last job
+     */
+    Launcher(Path helper, Path log) {
         this.helper = helper;
+        this.log = log;
     }
 
     /** What became of a start. */
@@ -85,7 +92,7 @@ final class Launcher implements AutoCloseable {
         }
         if (current == null || current.ended) {
             Process process = new ProcessBuilder(helper.toString(), "launcher")
-                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
                     .start();
             current = new Connection(process);
         }

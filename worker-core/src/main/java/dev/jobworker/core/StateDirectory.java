@@ -75,11 +75,13 @@ final class StateDirectory implements AutoCloseable {
         Object wanted = Files.readAttributes(jobs, BasicFileAttributes.class).fileKey();
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
             for (Path descriptor : descriptors) {
-                if (Files.isDirectory(descriptor)
-                        && Files.readAttributes(descriptor, BasicFileAttributes.class)
-                                .fileKey()
-                                .equals(wanted)) {
-                    return descriptor;
+                try {
+                    if (wanted.equals(Files.readAttributes(descriptor, BasicFileAttributes.class)
+                            .fileKey())) {
+                        return descriptor;
+                    }
+                } catch (IOException closedSince) {
+                    // Another thread's.
                 }
             }
         }
@@ -92,6 +94,10 @@ final class StateDirectory implements AutoCloseable {
 
     Path helpers() {
         return root.resolve("bin");
+    }
+
+    Path launcherLog() {
+        return root.resolve("launcher.log");
     }
 
     /** Returns the address of a job's control socket. */
