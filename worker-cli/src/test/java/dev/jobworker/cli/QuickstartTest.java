@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(120)
 final class QuickstartTest {
+    private static final Pattern ANNOUNCEMENT = Pattern.compile("the daemon is process ([0-9]+)");
+
     @TempDir
     Path folder;
 
@@ -38,20 +41,22 @@ final class QuickstartTest {
         try (BufferedReader out =
                 new BufferedReader(new InputStreamReader(quickstart.getInputStream(), StandardCharsets.UTF_8))) {
             String line = out.readLine();
-            while (line != null && !line.contains("the daemon is process")) {
+            while (line != null && !ANNOUNCEMENT.matcher(line).find()) {
                 line = out.readLine();
             }
             assertTrue(line != null, "the daemon was never announced");
             Jvm.signal("INT", quickstart);
             assertEquals(130, Jvm.exitCode(quickstart));
-            long daemon = Long.parseLong(line.replaceAll(".*process ([0-9]+).*", "$1"));
+            long daemon = Long.parseLong(line.replaceAll(".*" + ANNOUNCEMENT + ".*", "$1"));
             assertFalse(Files.exists(Path.of("/proc/" + daemon)), "the daemon of a job is alive");
         }
         assertNothingLeft();
     }
 
     private Process start() throws IOException {
-        return Jvm.start(folder, Map.of("JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=" + folder), "quickstart");
+        ProcessBuilder builder = Jvm.builder(folder, Map.of(), "quickstart");
+        builder.command().add(builder.command().indexOf("-cp"), "-Djava.io.tmpdir=" + folder);
+        return builder.start();
     }
 
     private void assertNothingLeft() throws IOException {
