@@ -1,5 +1,6 @@
 package dev.jobworker.cli;
 
+import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.EngineOptions.OnClose;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +54,7 @@ final class QuickstartSandbox implements AutoCloseable {
                     folder.resolve("ca.crt"),
                     folder.resolve("policy.yaml"),
                     folder.resolve("audit.log"),
-                    OnClose.STOP_JOBS));
+                    EngineOptions.DEFAULTS.withOnClose(OnClose.STOP_JOBS, Duration.ofSeconds(1))));
             narrator.command(
                     "server", List.of("serve", "--cert", "server.crt", "--key", "server.key", "--ca", "ca.crt", "..."));
             opened = true;

@@ -1,5 +1,6 @@
 package dev.jobworker.cli;
 
+import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.EngineOptions.OnClose;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -15,6 +16,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** Serves until it is told to end. */
 @Command(
@@ -25,7 +27,8 @@ import picocli.CommandLine.Option;
         })
 final class ServeCommand implements Callable<Integer> {
     private static final String DEFAULT_ADDRESS = "127.0.0.1:7443";
-    private static final Set<String> KEYS = Set.of("state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close");
+    private static final Set<String> KEYS = Set.of(
+            "state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close", "max-running-jobs", "max-output");
 
     private final Console console;
 
@@ -61,6 +64,15 @@ final class ServeCommand implements Callable<Integer> {
             paramLabel = "leave|stop",
             description = "What becomes of running jobs. Default: leave.")
     private @Nullable String onClose;
+
+    @Option(
+            names = "--max-running-jobs",
+            paramLabel = "N",
+            description = "Refuse starts beyond so many running jobs. Default: 1000.")
+    private @Nullable String maxRunningJobs;
+
+    @Option(names = "--max-output", paramLabel = "SIZE", description = "The most output kept of one job. Default: 1G.")
+    private @Nullable String maxOutput;
 
     ServeCommand(Console console) {
         this.console = console;
@@ -105,7 +117,7 @@ final class ServeCommand implements Callable<Integer> {
                 required.file("ca", path(ca, file, "ca")),
                 required.file("policy", path(policy, file, "policy")),
                 auditFile == null ? stateFolder.resolve("audit.log") : auditFile,
-                onClose(text(onClose, file, "on-close", "leave")));
+                engine(file));
         required.check();
         return options;
     }
@@ -124,6 +136,21 @@ final class ServeCommand implements Callable<Integer> {
 
     private Path absolute(Path path) {
         return console.directory().resolve(path);
+    }
+
+    private EngineOptions engine(Map<String, String> file) {
+        EngineOptions options = EngineOptions.DEFAULTS.withOnClose(
+                onClose(text(onClose, file, "on-close", "leave")), EngineOptions.DEFAULTS.closeGracePeriod());
+        String jobs = text(maxRunningJobs, file, "max-running-jobs", Integer.toString(options.maxRunningJobs()));
+        if (!jobs.matches("[1-9][0-9]{0,8}")) {
+            throw CliException.usage("--max-running-jobs is a number from 1 on, not '" + jobs + "'");
+        }
+        String output = text(maxOutput, file, "max-output", Long.toString(options.maxOutputBytes()));
+        try {
+            return options.withMaxRunningJobs(Integer.parseInt(jobs)).withMaxOutputBytes(Units.size(output));
+        } catch (TypeConversionException e) {
+            throw CliException.usage("--max-output: " + e.getMessage());
+        }
     }
 
     private static OnClose onClose(String text) {

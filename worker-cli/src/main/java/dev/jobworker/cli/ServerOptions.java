@@ -1,6 +1,6 @@
 package dev.jobworker.cli;
 
-import dev.jobworker.core.EngineOptions.OnClose;
+import dev.jobworker.core.EngineOptions;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 
@@ -10,7 +10,7 @@ import java.nio.file.Path;
  * @param state the engine's directory
  * @param grpc where to listen; port 0 for any free one
  * @param audit the file to which decisions are appended
- * @param onClose what becomes of running jobs when the server ends
+ * @param engine its limits, and what becomes of running jobs when the server ends
  */
 record ServerOptions(
         Path state,
@@ -20,4 +20,4 @@ record ServerOptions(
         Path ca,
         Path policy,
         Path audit,
-        OnClose onClose) {}
+        EngineOptions engine) {}

@@ -4,7 +4,6 @@ import dev.jobworker.api.auth.AuditLog;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.Policy;
 import dev.jobworker.api.auth.TlsCredentials;
-import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.JobEngine;
 import dev.jobworker.grpc.GrpcServer;
 import dev.jobworker.grpc.GrpcServerOptions;
@@ -53,12 +52,7 @@ final class WorkerServer implements AutoCloseable {
             return loaded;
         });
         @Nullable
-        JobEngine engine = problems.tryTo(
-                "state directory",
-                () -> JobEngine.open(
-                        options.state(),
-                        EngineOptions.DEFAULTS.withOnClose(
-                                options.onClose(), EngineOptions.DEFAULTS.closeGracePeriod())));
+        JobEngine engine = problems.tryTo("state directory", () -> JobEngine.open(options.state(), options.engine()));
         @Nullable AuditLog audit = problems.tryTo("audit log", () -> AuditLog.file(options.audit()));
         if (policy == null || credentials == null || engine == null || audit == null) {
             close(engine, audit);

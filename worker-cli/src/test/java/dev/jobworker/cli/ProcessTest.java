@@ -220,9 +220,16 @@ final class ProcessTest {
         shell.run("ca", "init", "--dir", ".");
         shell.run("ca", "issue", "--dir", ".", "--server", "127.0.0.1");
         shell.run("ca", "issue", "--dir", ".", "--user", "alice", "--role", "user");
-        Files.writeString(
-                folder.resolve("serve.yaml"),
-                "state: state\ngrpc: 127.0.0.1:0\ncert: server.crt\nkey: server.key\nca: ca.crt\npolicy: policy.yaml\n");
+        Files.writeString(folder.resolve("serve.yaml"), """
+                state: state
+                grpc: 127.0.0.1:0
+                cert: server.crt
+                key: server.key
+                ca: ca.crt
+                policy: policy.yaml
+                max-running-jobs: 1
+                max-output: 1k
+                """);
         String job = "";
         for (int round = 0; round < 2; round++) {
             Process serve = Jvm.start(folder, "serve", "--config", "serve.yaml");
@@ -237,6 +244,11 @@ final class ProcessTest {
                     .with("JOBWORKER_CA", "ca.crt");
             if (round == 0) {
                 job = alice.run("start", "--", "sleep", "1000").out().strip();
+                assertEquals(75, alice.run("start", "--", "true").code(), "one running job is the limit");
+                assertEquals(
+                        2,
+                        alice.run("start", "--output-limit", "2k", "--", "true").code(),
+                        "1k is the limit");
             } else {
                 assertTrue(alice.run("status", job).out().contains("RUNNING"), "taken up by the next server");
                 assertEquals(0, alice.run("stop", job).code());

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.EngineOptions.OnClose;
+import dev.jobworker.core.JobSpec;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -61,7 +63,7 @@ final class ServerTest {
                 folder.resolve("ca.crt"),
                 folder.resolve("policy.yaml"),
                 state.resolveSibling("audit.log"),
-                OnClose.STOP_JOBS);
+                EngineOptions.DEFAULTS.withOnClose(OnClose.STOP_JOBS, JobSpec.DEFAULT_GRACE_PERIOD));
     }
 
     private static void admin(String... arguments) {
