@@ -15,6 +15,12 @@
 
 enum { SIGNALS = 64, BUSY_WAIT_FIRST = 500000, BUSY_WAITS = 8 /* doubling: 128 ms in all */ };
 
+#ifndef START_SECONDS
+#define START_SECONDS 20
+#endif
+
+enum { PF_FORKNOEXEC = 0x40 /* linux/sched.h, shown in proc(5), stat, field 9 */ };
+
 /* Digits only; the highest id means "unchanged" to the kernel. */
 static const char *parse_id(const char *text, uint32_t *id)
 {
@@ -132,6 +138,8 @@ static uint32_t prepare_and_exec(const struct child *c, pid_t shim)
         return STAGE_USER;
     if (r->flags & NO_NEW_PRIVILEGES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return STAGE_PRIVILEGES;
+    /* What a worker that is not root may have of root's powers is not the job's. Kernels without this know no such capabilities. */
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     /* A change of user clears this, so it comes late. It is a second line: the launcher sweeps after a shim that was killed. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != shim)
@@ -142,17 +150,46 @@ static uint32_t prepare_and_exec(const struct child *c, pid_t shim)
     return STAGE_EXEC;
 }
 
+/* exec deletes it. SIGKILL also ends who was stopped by another process of his user. */
+static void die_after(int seconds)
+{
+    struct sigevent kill_me = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    timer_t timer;
+    if (timer_create(CLOCK_MONOTONIC, &kill_me, &timer) == 0)
+        timer_settime(timer, 0, &(struct itimerspec){.it_value.tv_sec = seconds}, NULL);
+}
+
+/* Of an unreaped child: he may also have been killed before he came to exec, and that closes the pipe as well. */
+static bool has_executed(pid_t pid)
+{
+    char path[32], line[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return true; /* no /proc: nobody can tell */
+    line[n] = 0;
+    unsigned flags = 0;
+    char *name_end = strrchr(line, ')');
+    return !name_end || sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || !(flags & PF_FORKNOEXEC);
+}
+
 struct failure child_start(const struct child *child, pid_t *pid)
 {
     int report[2];
     pid_t shim = getpid();
+    int64_t begin = monotonic();
     if (pipe2(report, O_CLOEXEC) != 0)
         return (struct failure){STAGE_FORK, (uint32_t)errno};
     /*
      * vfork(2): the job runs in the shim's memory, which waits, until it executes its program, so that nothing is copied. What it changes
-     * (streams, signals, limits, user) is its own. Where vfork is only a fork (musl on some architectures, qemu), the pipe waits for it.
+     * (streams, signals, limits) is its own. Not for another user, whose processes might look into that memory. Where vfork is only a fork
+     * (musl on some architectures, qemu), the pipe waits for it.
      */
-    if ((*pid = vfork()) == 0) {
+    if ((*pid = child->account ? fork() : vfork()) == 0) {
+        die_after(START_SECONDS);
         struct failure failure = {.stage = prepare_and_exec(child, shim)};
         failure.error = (uint32_t)errno;
         _exit(write(report[1], &failure, sizeof failure) != sizeof failure);
@@ -161,8 +198,9 @@ struct failure child_start(const struct child *child, pid_t *pid)
     if (*pid < 0)
         failure = (struct failure){STAGE_FORK, (uint32_t)errno};
     close(report[1]);
-    /* End of file without a report: exec closed the pipe. */
-    if (*pid > 0 && read(report[0], &failure, sizeof failure) == sizeof failure)
+    if (*pid > 0 && read(report[0], &failure, sizeof failure) != sizeof failure && !has_executed(*pid))
+        failure = (struct failure){STAGE_EXEC, monotonic() - begin >= START_SECONDS * SECOND ? ETIMEDOUT : ECHILD};
+    if (*pid > 0 && failure.stage)
         waitpid(*pid, NULL, 0);
     close(report[0]);
     return failure;

@@ -170,15 +170,21 @@ static void start(struct launcher *l, uint8_t *frame, uint32_t length)
     request_free(&r);
 }
 
+/* Nothing more will be read: what is to die with the worker dies. */
+static void end_input(struct launcher *l)
+{
+    l->ended = true;
+    close(l->worker[1]);
+    l->worker[1] = -1;
+}
+
 static void read_requests(struct launcher *l)
 {
     ssize_t n = read(STDIN_FILENO, l->input + l->input_length, INPUT_SIZE - l->input_length);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        l->ended = true;
-        close(l->worker[1]);
-        l->worker[1] = -1;
+        end_input(l);
         return;
     }
     l->input_length += (size_t)n;
@@ -187,7 +193,7 @@ static void read_requests(struct launcher *l)
         uint32_t length = load32(l->input + done);
         if (length > FRAME_MAX) {
             dprintf(STDERR_FILENO, "job-shim launcher: a request of %u bytes: reading no more\n", length);
-            l->ended = true;
+            end_input(l);
         } else if (l->input_length - done - LENGTH < length) {
             break;
         } else {
@@ -262,9 +268,9 @@ static void sweep(struct launcher *l)
 
 static bool set_up(struct launcher *l)
 {
-    sigset_t all, deaths;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
+    static const uint64_t all = ~(uint64_t)0; /* by the kernel's call: the C library would spare some of its own */
+    sigset_t deaths;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
     /* Ignored, as it may be inherited, it would lose exit statuses. */
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, NULL);
     sigemptyset(&deaths);

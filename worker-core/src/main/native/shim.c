@@ -160,6 +160,7 @@ static void reap(struct shim *s)
 
 static void stop(struct shim *s, uint32_t cause, int signal, uint64_t grace, const char *requester, size_t length)
 {
+    reap(s); /* it may have ended since this turn began */
     if (s->main_gone || s->killing)
         return;
     if (s->ending.cause == OWN_ACCORD) {
@@ -202,6 +203,8 @@ static bool meet_deadlines(struct shim *s)
         s->time_limit = NEVER;
         stop(s, TIMEOUT, SIGTERM, s->grace, "", 0);
     }
+    if (!s->killing && now >= s->kill_at)
+        reap(s); /* it may have ended just in time */
     if (!s->killing && (s->main_gone || now >= s->kill_at)) {
         s->killing = true;
         s->ending.grace_exceeded = !s->main_gone;
@@ -286,10 +289,8 @@ static void finish(struct shim *s)
     s->control.news = true;
     publish(s);
     bool sync = s->flags & SYNC;
-    if (sync) {
-        fsync(s->files[OUTPUT]);
-        fsync(s->files[INDEX]);
-    }
+    if (sync && (fsync(s->files[OUTPUT]) != 0 || fsync(s->files[INDEX]) != 0) && !s->output.error)
+        s->output.error = errno;
     size_t size = record_format(text, e, &s->output);
     if (write_at(s->files[RECORD], text, size, 0) != size || ftruncate(s->files[RECORD], (off_t)size) != 0)
         return; /* no record rather than half of one */

@@ -283,7 +283,7 @@ size_t tree_survivors(struct survivor list[static SURVIVORS_MAX])
     char path[16];
     size_t n = 0;
     if (scan_open(&s, NULL))
-        while (read_tree(&s, false, 0))
+        for (int i = 0; i < READINGS_MAX && s.count < SURVIVORS_MAX && read_tree(&s, false, 0); i++)
             ;
     for (size_t i = 0; i < s.count && n < SURVIVORS_MAX; i++) {
         snprintf(path, sizeof path, "%d", s.list[i].pid);

@@ -16,7 +16,7 @@ HELPER = os.environ.get(
     "JOB_SHIM",
     str(pathlib.Path(__file__).resolve().parents[2] / "resources/dev/jobworker/core/native" / f"job-shim-linux-{os.uname().machine}"),
 )
-PATIENCE = 30.0  # seconds until a test gives up
+PATIENCE = 60.0  # seconds until a test gives up
 
 (PROTOCOL, START_ID, FOLDER, ARGUMENT, ENVIRONMENT, DIRECTORY, USER, UMASK, NICE, LIMIT, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT) = range(1, 15)
 NO_NEW_PRIVILEGES, MERGE, KILL_AT_OUTPUT_LIMIT, SYNC, STDIN_FILE, DIE_WITH_WORKER = 1, 2, 4, 8, 16, 32
@@ -163,10 +163,10 @@ class Job:
 
 
 class Launcher:
-    def __init__(self, root, **popen):
+    def __init__(self, root, command=(HELPER, "launcher"), **popen):
         self.root = pathlib.Path(root)
         self.count = 0
-        self.process = subprocess.Popen([HELPER, "launcher"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **popen)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **popen)
 
     def new_folder(self):
         self.count += 1

@@ -182,6 +182,37 @@ class Start(ShimTest):
         self.assertEqual(launcher.close(), 0)
 
     @needs_root
+    def as_another_user(self, perl_script, uid):
+        """A process of that user, which prints one line when it has begun."""
+        process = subprocess.Popen(perl(perl_script), user=uid, group=uid, extra_groups=[], stdout=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.read(1), b"r")
+        return process
+
+    @needs_root
+    def test_childKilledBeforeItsExec_isAFailedStart(self):
+        self.as_another_user("print 'r'; kill 9, -1 while 1", 61237)
+        failures = []
+        while len(failures) < 100 or (errno.ECHILD not in failures and len(failures) < 5000):
+            job = self.launcher.try_start(["/nonexistent"], user="61237")
+            self.assert_failed(job, S_EXEC, job.reply.errno)
+            failures.append(job.reply.errno)
+        self.assertEqual(set(failures), {errno.ENOENT, errno.ECHILD})
+
+    @needs_root
+    def test_execThatDoesNotComeToAnEnd_isAFailedStart(self):
+        program = self.root / "leased"
+        shutil.copy("/bin/true", program)
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGIO, before)
+        with open(program, "rb+") as lease:
+            fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            self.assert_failed(self.launcher.try_start([str(program)]), S_EXEC, errno.ETIMEDOUT)
+            lease.close()
+        self.assertEqual(self.launcher.start([str(program)]).wait()["exit"], {"code": 0})
+
     def test_fullDisk_isAFailedStart(self):
         with tiny_tmpfs(self.root / "tiny", 8) as folder:
             (folder / "shim.lock").touch()
@@ -265,10 +296,12 @@ class Requests(ShimTest):
         else:
             self.assertEqual((reply.stage, reply.errno), (S_EXEC, errno.E2BIG))
 
-    def test_request_overTheLimit_endsTheLauncher(self):
+    def test_request_overTheLimit_endsTheLauncherAsTheEndOfItsInputDoes(self):
         launcher = self.new_launcher(stderr=subprocess.DEVNULL)
+        job = launcher.start(["sleep", "1000"], flags=DIE_WITH_WORKER)
         launcher.write(u32((2 << 20) + 1))
         self.assertEqual(launcher.process.wait(PATIENCE), 0)
+        self.assertEqual(job.record()["cause"], "WORKER_SHUTDOWN")
         launcher.close()
 
     def test_partialRequest_atTheEnd_isDropped(self):
@@ -362,6 +395,25 @@ class CleanChild(ShimTest):
         _, facts = self.probe(launcher)
         self.assertEqual(facts["limits"]["Max open files"], ["234", "2345"])
         self.assertIn("2345                 2345", pathlib.Path(f"/proc/{launcher.process.pid}/limits").read_text())
+        launcher.close()
+
+    @needs_root
+    def test_child_ofAWorkerWithCapabilities_hasNone(self):
+        self.root.chmod(0o777)
+        powers = "+kill,+setuid,+setgid"
+        launcher = Launcher(self.root, command=["setpriv", "--reuid=61237", "--regid=61237", "--clear-groups", "--inh-caps", powers,
+                                                "--ambient-caps", powers, HELPER, "launcher"])
+        self.addCleanup(launcher.abandon)
+        for user in (None, "61238:61238"):
+            folder = launcher.new_folder()
+            for path in (folder, folder / "shim.lock"):
+                os.chown(path, 61237, 61237)
+            job = launcher.start(["/bin/cat", "/proc/self/status"], folder=folder, user=user)
+            job.wait()
+            status = job.output().decode()
+            with self.subTest(user):
+                for name in ("CapEff", "CapPrm", "CapAmb"):
+                    self.assertIn(f"{name}:\t{0:016x}\n", status)
         launcher.close()
 
     @needs_root

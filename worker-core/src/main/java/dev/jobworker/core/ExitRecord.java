@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The file {@code exit.json}: how a job ended. Written by its shim; by the worker, with {@code lost} set, if the shim could not. */
@@ -62,6 +63,9 @@ record ExitRecord(
         if (lost != null) {
             return new JobStatus.Lost(lost, end);
         }
+        if (exit == null && survivors != null && !survivors.isEmpty()) {
+            return new JobStatus.Lost("its main process could not be killed; survivors: " + describe(survivors), end);
+        }
         if (exit == null || cause == null) {
             return new JobStatus.Lost("the exit record has no exit or no cause", end);
         }
@@ -80,6 +84,12 @@ record ExitRecord(
                 end,
                 new Usage(micros(userCpuMicros), micros(systemCpuMicros), peakMemoryBytes),
                 survivors == null ? List.of() : survivors);
+    }
+
+    private static String describe(List<Survivor> survivors) {
+        return survivors.stream()
+                .map(s -> s.command() + " (pid " + s.pid() + ", uid " + s.uid() + ")")
+                .collect(Collectors.joining(", "));
     }
 
     private static Duration micros(long micros) {

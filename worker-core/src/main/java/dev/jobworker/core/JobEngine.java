@@ -1,13 +1,14 @@
 package dev.jobworker.core;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
@@ -60,12 +61,19 @@ public final class JobEngine implements AutoCloseable {
     static JobEngine open(Path stateDirectory, EngineOptions options, InstantSource clock, Consumer<StartStep> steps)
             throws IOException {
         StateDirectory state = StateDirectory.open(stateDirectory);
+        JobEngine engine;
         try {
-            JobEngine engine = new JobEngine(state, options, clock, steps);
+            engine = new JobEngine(state, options, clock, steps);
+        } catch (IOException | RuntimeException e) {
+            state.close();
+            throw e;
+        }
+        try {
+            engine.launcher.ensureRunning();
             engine.recover();
             return engine;
         } catch (IOException | RuntimeException e) {
-            state.close();
+            engine.release();
             throw e;
         }
     }
@@ -75,36 +83,30 @@ public final class JobEngine implements AutoCloseable {
         this.state = state;
         this.options = options;
         launcher = new Launcher(HelperProgram.install(state.helpers()), state.launcherLog());
-        launcher.ensureRunning();
         admission = new Admission(options.maxRunningJobs());
         supervision = new Supervision(state, admission, clock);
         starter = new JobStarter(options, clock, steps, state, launcher, admission, supervision);
     }
 
+    /** Takes up every job, or fails: an engine that does not know a running job would start its request again. */
     private void recover() throws IOException {
-        List<JobId> ids = state.jobIds();
-        try (ExecutorService recoveries = Executors.newVirtualThreadPerTaskExecutor()) {
-            for (JobId id : ids) {
-                recoveries.execute(() -> {
-                    try {
-                        takeUp(id);
-                    } catch (IOException | RuntimeException e) {
-                        LOG.log(System.Logger.Level.ERROR, "cannot take up job " + id, e);
-                    }
-                });
+        CompletableFuture<?>[] all = state.jobIds().stream()
+                .map(id -> supervision
+                        .takeUp(id, new JobFolder(state.jobs().resolve(id.toString())))
+                        .thenAccept(job -> job.ifPresent(starter::remember)))
+                .toArray(CompletableFuture[]::new);
+        try {
+            CompletableFuture.allOf(all).join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof UncheckedIOException io) {
+                throw new IOException(io.getMessage(), io);
             }
-        }
-    }
-
-    private void takeUp(JobId id) throws IOException {
-        SupervisedJob job = supervision.takeUp(id, new JobFolder(state.jobs().resolve(id.toString())));
-        if (job != null) {
-            starter.remember(job);
+            throw e;
         }
     }
 
     /**
-     * Starts a job and returns it when its program has been executed.
+     * Starts a job and returns it when its program has been executed. An interrupt does not stop it.
      *
      * @throws JobException with {@link Failure.ExecFailed} if it could not be executed: then there is no job, no process and no file
      */
@@ -196,7 +198,14 @@ public final class JobEngine implements AutoCloseable {
      * @throws JobException with {@link Failure.NotFinal} if it is not final
      */
     public void delete(JobId id) {
-        SupervisedJob job = find(id);
+        whileOpen(() -> {
+            remove(find(id));
+            return id;
+        });
+    }
+
+    private void remove(SupervisedJob job) {
+        JobId id = job.job().id();
         if (!job.job().state().isFinal()) {
             throw new JobException(new Failure.NotFinal(id));
         }
@@ -226,6 +235,10 @@ public final class JobEngine implements AutoCloseable {
         if (options.onClose() == EngineOptions.OnClose.STOP_JOBS) {
             stopJobs();
         }
+        release();
+    }
+
+    private void release() {
         supervision.close();
         launcher.close();
         try {
@@ -239,8 +252,13 @@ public final class JobEngine implements AutoCloseable {
         List<SupervisedJob> running = supervision.newestFirst(null).stream()
                 .filter(job -> !job.job().state().isFinal())
                 .toList();
-        running.forEach(
-                job -> job.stop(Cause.Kind.WORKER_SHUTDOWN, options.closeGracePeriod(), "shutdown of the worker"));
+        for (SupervisedJob job : running) {
+            try {
+                job.stop(Cause.Kind.WORKER_SHUTDOWN, options.closeGracePeriod(), "shutdown of the worker");
+            } catch (JobException takesNoOrders) {
+                LOG.log(System.Logger.Level.WARNING, "stopping job " + job.job().id(), takesNoOrders);
+            }
+        }
         long deadline = OutputReader.deadline(options.closeGracePeriod().plus(END_MARGIN));
         try {
             for (SupervisedJob job : running) {

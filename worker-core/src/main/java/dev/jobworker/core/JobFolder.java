@@ -22,11 +22,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The folder of one job: its files and their formats. The layout is a contract with the shim (PROTOCOL.md beside its sources). */
 record JobFolder(Path path) {
+    private static final System.Logger LOG = System.getLogger(JobFolder.class.getName());
+
     static final FileAttribute<Set<PosixFilePermission>> PRIVATE_DIRECTORY =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FILE =
@@ -77,6 +80,19 @@ record JobFolder(Path path) {
         return folder;
     }
 
+    /** A file that is whole, but not of a kind that this version knows. */
+    static final class NotUnderstoodException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        NotUnderstoodException(String message) {
+            super(message);
+        }
+    }
+
+    boolean exists() {
+        return Files.exists(path);
+    }
+
     /** Returns the job's record, or empty if it is absent or torn: then the worker died while it wrote it and nothing was started. */
     Optional<JobRecord> readJob() throws IOException {
         return read("job.json", JobRecord.class);
@@ -107,7 +123,7 @@ record JobFolder(Path path) {
         return FileChannel.open(lock(), Set.of(CREATE, READ, WRITE), PRIVATE_FILE);
     }
 
-    /** Removes the folder. It disappears under its name at once, whoever still writes into it. */
+    /** Removes the folder. It disappears under its name at once, whoever still writes into it; what cannot be removed then is left for the next worker. */
     void delete() throws IOException {
         Path discarded = path.resolveSibling(DISCARDED + path.getFileName() + "-" + UUID.randomUUID());
         try {
@@ -115,7 +131,7 @@ record JobFolder(Path path) {
         } catch (NoSuchFileException alreadyGone) {
             return;
         }
-        deleteTree(discarded);
+        discard(discarded);
     }
 
     /** Whether {@code path} is what a worker that died during {@link #delete} left. */
@@ -123,13 +139,18 @@ record JobFolder(Path path) {
         return path.getFileName().toString().startsWith(DISCARDED);
     }
 
-    static void deleteTree(Path folder) throws IOException {
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
-            for (Path file : files) {
-                Files.deleteIfExists(file);
+    /** Removes what {@link #isDiscarded}, as far as that is possible. */
+    static void discard(Path folder) {
+        try {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+                for (Path file : files) {
+                    Files.deleteIfExists(file);
+                }
             }
+            Files.deleteIfExists(folder);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.WARNING, "removing " + folder, e);
         }
-        Files.deleteIfExists(folder);
     }
 
     /** Returns the canonical bytes of a spec with all its secrets: what makes two requests the same. */
@@ -146,6 +167,9 @@ record JobFolder(Path path) {
         }
         try {
             return Optional.of(JSON.readValue(json, type));
+        } catch (DatabindException strange) {
+            throw new NotUnderstoodException(
+                    name + " is not of a kind that this version knows: " + strange.getMessage());
         } catch (JacksonException torn) {
             return Optional.empty();
         }

@@ -1,6 +1,8 @@
 package dev.jobworker.core;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.SocketChannel;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
@@ -94,18 +96,40 @@ final class JobStarter {
 
     private SupervisedJob launch(StartRequest request, String digest, long outputLimit) {
         admission.enter(request.owner(), request.ownerLimit());
+        // Files are written through channels, which an interrupt would close.
+        boolean interrupted = Thread.interrupted();
         try {
             return launchAdmitted(request, digest, outputLimit);
+        } catch (UncheckedIOException e) {
+            admission.leave(request.owner());
+            throw new JobException(new Failure.Internal("starting a job: " + e.getMessage()), e);
         } catch (IOException e) {
             admission.leave(request.owner());
             throw storageFailure("preparing the folder of a job", e);
         } catch (RuntimeException | Error e) {
             admission.leave(request.owner());
             throw e;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
     private SupervisedJob launchAdmitted(StartRequest request, String digest, long outputLimit) throws IOException {
+        // The way to its shim first: a job that runs and cannot be reached would be worse than none.
+        SocketChannel channel = ShimLoop.open();
+        try {
+            return launch(request, digest, outputLimit, channel);
+        } finally {
+            if (!channel.isConnected()) {
+                channel.close();
+            }
+        }
+    }
+
+    private SupervisedJob launch(StartRequest request, String digest, long outputLimit, SocketChannel channel)
+            throws IOException {
         JobSpec spec = request.spec();
         Instant now = clock.instant();
         JobId id = JobId.create(now);
@@ -134,7 +158,7 @@ final class JobStarter {
         }
         return switch (reply.get()) {
             case Launcher.Reply.Started(int pid, Instant startTime) ->
-                supervision.enterStarted(id, folder, record, new JobStatus.Running(pid, startTime));
+                supervision.enterStarted(id, folder, record, new JobStatus.Running(pid, startTime), channel);
             case Launcher.Reply.Failed failed -> {
                 discard(folder);
                 throw failure(failed, spec);
@@ -143,14 +167,19 @@ final class JobStarter {
     }
 
     /** The launcher was killed between request and reply: the folder tells whether the job runs. */
-    private SupervisedJob afterLauncherDeath(JobId id, JobFolder folder, String owner) throws IOException {
-        SupervisedJob job = supervision.takeUp(id, folder);
-        if (job == null) {
-            throw new JobException(new Failure.Internal("the launcher was killed before it started the job"));
+    private SupervisedJob afterLauncherDeath(JobId id, JobFolder folder, String owner) {
+        try {
+            SupervisedJob job = supervision
+                    .takeUp(id, folder)
+                    .join()
+                    .orElseThrow(() -> new JobException(
+                            new Failure.Internal("the launcher was killed before it started the job")));
+            // A running job that is taken up is counted there.
+            admission.leave(owner);
+            return job;
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
-        // A running job that is taken up is counted there.
-        admission.leave(owner);
-        return job;
     }
 
     private static void discard(JobFolder folder) {

@@ -134,7 +134,7 @@ final class Launcher implements AutoCloseable {
                 pipe.write(frame);
                 pipe.flush();
             } catch (IOException launcherDied) {
-                reply.complete(Optional.empty());
+                ended = true;
             }
             if (ended) {
                 reply.complete(Optional.empty());
@@ -166,10 +166,11 @@ final class Launcher implements AutoCloseable {
                     }
                 }
             } catch (IOException end) {
-                ended = true;
                 if (!pending.isEmpty()) {
                     LOG.log(WARNING, "the launcher ended while jobs were being started");
                 }
+            } finally {
+                ended = true;
                 pending.values().forEach(reply -> reply.complete(Optional.empty()));
             }
         }

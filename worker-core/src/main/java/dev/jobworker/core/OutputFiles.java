@@ -21,6 +21,9 @@ import java.util.Set;
 final class OutputFiles implements AutoCloseable {
     private static final int RECORD_BYTES = 32;
     private static final int RECORDS_A_READ = 64;
+    /** A write of 32 bytes is over long before. */
+    private static final int MAX_TORN_READS = 100_000;
+
     private static final long STDERR_BIT = 1L << 63;
 
     private final FileChannel output;
@@ -138,7 +141,7 @@ final class OutputFiles implements AutoCloseable {
         if (number < firstBuffered || number >= firstBuffered + buffered) {
             fill(number);
         }
-        while (true) {
+        for (int attempt = 0; attempt < MAX_TORN_READS; attempt++) {
             int at = (int) (number - firstBuffered) * RECORD_BYTES;
             long stdoutEnd = records.getLong(at);
             long stderrEnd = records.getLong(at + 8);
@@ -152,6 +155,7 @@ final class OutputFiles implements AutoCloseable {
             Thread.onSpinWait();
             fill(number);
         }
+        throw new IOException("record " + number + " of the output index is damaged");
     }
 
     private void fill(long number) throws IOException {
@@ -196,7 +200,8 @@ final class OutputFiles implements AutoCloseable {
             for (; count > 0; count--) {
                 index.read(record.clear(), (count - 1) * RECORD_BYTES);
                 long combined = record.getLong(24) & ~STDERR_BIT;
-                if (record.getLong(0) + record.getLong(8) == combined && combined <= size) {
+                // A record of zeros is one that a power loss has left.
+                if (combined > 0 && record.getLong(0) + record.getLong(8) == combined && combined <= size) {
                     stdout = record.getLong(0);
                     stderr = record.getLong(8);
                     micros = record.getLong(16);
@@ -207,17 +212,19 @@ final class OutputFiles implements AutoCloseable {
             index.truncate(count * RECORD_BYTES);
             long tail = size - stdout - stderr;
             if (tail > 0) {
-                stdout += stderrLast ? 0 : tail;
-                stderr += stderrLast ? tail : 0;
                 record.clear()
-                        .putLong(stdout)
-                        .putLong(stderr)
+                        .putLong(stdout + (stderrLast ? 0 : tail))
+                        .putLong(stderr + (stderrLast ? tail : 0))
                         .putLong(micros)
                         .putLong(size | (stderrLast ? STDERR_BIT : 0))
                         .flip();
-                index.write(record, count * RECORD_BYTES);
+                try {
+                    index.write(record, count * RECORD_BYTES);
+                } catch (IOException full) {
+                    return new OutputInfo(stdout, stderr, 0, tail, true);
+                }
             }
-            return new OutputInfo(stdout, stderr, 0, 0, true);
+            return new OutputInfo(stdout + (stderrLast ? 0 : tail), stderr + (stderrLast ? tail : 0), 0, 0, true);
         }
     }
 

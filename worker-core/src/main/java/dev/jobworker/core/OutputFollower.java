@@ -123,6 +123,10 @@ final class OutputFollower implements OutputReader {
                 return read(Math.min(size, end));
             }
             releaseBuffer();
+            if (job.state().isFinal() && !job.output().complete()) {
+                throw new JobException(
+                        new Failure.Internal("the end of the output of job " + job.id() + " is not known"));
+            }
             if (job.state().isFinal() && position >= size) {
                 return new OutputEvent.End(OutputEvent.End.Reason.COMPLETE, position, job);
             }
@@ -196,6 +200,7 @@ final class OutputFollower implements OutputReader {
         try {
             files = new OutputFiles(supervised.folder());
         } catch (IOException e) {
+            Thread.currentThread().interrupt();
             throw new JobException(new Failure.Internal("opening the output again: " + e), e);
         }
     }

@@ -1,7 +1,7 @@
 package dev.jobworker.core;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
@@ -37,22 +37,26 @@ final class Recovery {
         /** Its shim answered. */
         record Alive(SupervisedJob job) implements Found {}
 
-        /** No process of it was ever executed. */
+        /** No process of it was ever executed. The folder is removed. */
         record NeverStarted() implements Found {}
     }
 
-    /** Connects to a shim and enters its job, or throws IOException if no shim listens. */
+    /** Connects to a shim, or throws {@link ConnectException} if none listens. */
     interface Connector {
         SupervisedJob connect() throws IOException;
     }
 
-    /** Finds what became of a job of which nothing is known but its folder. */
-    Found find(JobFolder folder, JobRecord record, Connector shim) throws IOException {
+    /**
+     * Finds what became of a job of which nothing is known but its folder. For a thread that nobody interrupts.
+     *
+     * @param startBootId the boot in which it was started
+     */
+    Found find(JobFolder folder, String startBootId, Connector shim) throws IOException {
         Optional<ExitRecord> exit = folder.readExit();
         if (exit.isPresent()) {
             return new Found.Over(exit.get());
         }
-        if (!record.bootId().equals(bootId)) {
+        if (!startBootId.equals(bootId)) {
             return new Found.Over(lose(folder, "the machine was restarted while the job ran"));
         }
         @Nullable SupervisedJob alive = connect(folder, shim);
@@ -63,17 +67,23 @@ final class Recovery {
             FileLock lock = lockFile.tryLock();
             if (lock == null) {
                 // Somebody holds it and did not listen a moment ago: a start that has just come so far, or a shim that
-                // leaves.
+                // was killed and whose tree is being swept.
                 alive = connect(folder, shim);
                 if (alive != null) {
                     return new Found.Alive(alive);
                 }
                 lockFile.lock();
             }
-            if (!folder.wasStarted() && folder.readExit().isEmpty()) {
+            exit = folder.readExit();
+            if (exit.isPresent()) {
+                return new Found.Over(exit.get());
+            }
+            if (!folder.wasStarted()) {
+                // With the lock: a launcher that still has the request must not get it.
+                folder.delete();
                 return new Found.NeverStarted();
             }
-            return new Found.Over(endWithLock(folder));
+            return new Found.Over(lose(folder, "the shim of the job ended without an exit record: it was killed"));
         }
     }
 
@@ -84,43 +94,23 @@ final class Recovery {
         SupervisedJob job;
         try {
             job = shim.connect();
-        } catch (IOException nobodyListens) {
+        } catch (ConnectException nobodyListens) {
             return null;
-        }
-        try {
-            if (!job.awaitFirstStatus(FIRST_STATUS_WAIT)) {
-                LOG.log(System.Logger.Level.WARNING, "the shim in " + folder.path() + " does not answer");
+        } catch (IOException e) {
+            if (Files.exists(folder.socket())) {
+                throw e;
             }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while jobs were taken up", e);
+            return null; // its start failed in this moment
+        }
+        if (!job.awaitFirstStatus(FIRST_STATUS_WAIT)) {
+            LOG.log(System.Logger.Level.WARNING, "the shim in " + folder.path() + " does not answer");
         }
         return job;
     }
 
-    /** Finds the end of a job whose shim is gone, or leaves. */
-    ExitRecord findEnd(JobFolder folder) {
-        try {
-            Optional<ExitRecord> exit = folder.readExit();
-            if (exit.isPresent()) {
-                return exit.get();
-            }
-            // Held until the shim is reaped and its tree is swept.
-            try (FileChannel lockFile = folder.openLock()) {
-                lockFile.lock();
-                return endWithLock(folder);
-            }
-        } catch (IOException | UncheckedIOException e) {
-            LOG.log(System.Logger.Level.ERROR, "finding the end of the job in " + folder.path(), e);
-            return ExitRecord.lost("the exit record cannot be read: " + e, clock.instant(), OutputInfo.EMPTY);
-        }
-    }
-
-    private ExitRecord endWithLock(JobFolder folder) throws IOException {
-        Optional<ExitRecord> exit = folder.readExit();
-        return exit.isPresent()
-                ? exit.get()
-                : lose(folder, "the shim of the job ended without an exit record: it was killed");
+    /** Returns the status of a job whose end cannot be known. */
+    JobStatus.Lost lost(String evidence) {
+        return new JobStatus.Lost(evidence, clock.instant());
     }
 
     private ExitRecord lose(JobFolder folder, String evidence) throws IOException {

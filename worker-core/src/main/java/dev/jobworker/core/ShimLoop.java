@@ -4,6 +4,7 @@ import static java.lang.System.Logger.Level.ERROR;
 import static java.lang.System.Logger.Level.WARNING;
 
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -41,15 +42,23 @@ final class ShimLoop implements AutoCloseable {
         void ended();
     }
 
+    /** Returns a channel for {@link #connect}, so that a start can have its descriptor before there is a process. */
+    static SocketChannel open() throws IOException {
+        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+        channel.configureBlocking(false);
+        return channel;
+    }
+
     /**
-     * Connects to the shim that listens on {@code socket}.
+     * Connects to the shim that listens on {@code socket}. Does not block, so that no interrupt can come between. Closes the channel if it fails.
      *
-     * @throws IOException if none does
+     * @throws java.net.ConnectException if none listens
      */
-    Link connect(Path socket, Listener listener) throws IOException {
-        SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+    Link connect(SocketChannel channel, Path socket, Listener listener) throws IOException {
         try {
-            channel.configureBlocking(false);
+            if (!channel.connect(UnixDomainSocketAddress.of(socket))) {
+                throw new IOException("too many connect to " + socket);
+            }
             Link link = new Link(listener, channel);
             channel.register(selector, SelectionKey.OP_READ, link);
             selector.wakeup();
@@ -67,7 +76,8 @@ final class ShimLoop implements AutoCloseable {
                 for (Link link = linksWithOrders.poll(); link != null; link = linksWithOrders.poll()) {
                     link.flush();
                 }
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
+                // Whatever it is, the other jobs need this thread.
                 LOG.log(ERROR, "serving the control sockets", e);
             }
         }

@@ -7,7 +7,6 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,17 +14,27 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** The directory of one engine, locked for it. */
 final class StateDirectory implements AutoCloseable {
+    /**
+     * The directories that are open in this JVM. A file lock is the process's: whoever opened {@code worker.lock} a second time and closed it
+     * would let go of the lock of the first (fcntl(2)).
+     */
+    private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
+
     private final Path root;
+    private final Path claim;
     private final FileChannel lockFile;
     private final FileChannel jobsDescriptor;
     private final Path shortJobs;
 
-    private StateDirectory(Path root, FileChannel lockFile, FileChannel jobsDescriptor, Path shortJobs) {
+    private StateDirectory(Path root, Path claim, FileChannel lockFile, FileChannel jobsDescriptor, Path shortJobs) {
         this.root = root;
+        this.claim = claim;
         this.lockFile = lockFile;
         this.jobsDescriptor = jobsDescriptor;
         this.shortJobs = shortJobs;
@@ -34,6 +43,19 @@ final class StateDirectory implements AutoCloseable {
     static StateDirectory open(Path directory) throws IOException {
         Path root = directory.toAbsolutePath().normalize();
         Files.createDirectories(root, JobFolder.PRIVATE_DIRECTORY);
+        Path claim = root.toRealPath();
+        if (!OPEN.add(claim)) {
+            throw inUse(root);
+        }
+        try {
+            return openClaimed(root, claim);
+        } catch (IOException | RuntimeException e) {
+            OPEN.remove(claim);
+            throw e;
+        }
+    }
+
+    private static StateDirectory openClaimed(Path root, Path claim) throws IOException {
         FileChannel lockFile = lock(root);
         try {
             Path jobs = root.resolve("jobs");
@@ -41,7 +63,7 @@ final class StateDirectory implements AutoCloseable {
             Files.setPosixFilePermissions(jobs, PosixFilePermissions.fromString("rwx------"));
             FileChannel descriptor = FileChannel.open(jobs, READ);
             try {
-                return new StateDirectory(root, lockFile, descriptor, byDescriptor(jobs));
+                return new StateDirectory(root, claim, lockFile, descriptor, byDescriptor(jobs));
             } catch (IOException e) {
                 descriptor.close();
                 throw e;
@@ -54,17 +76,16 @@ final class StateDirectory implements AutoCloseable {
 
     private static FileChannel lock(Path root) throws IOException {
         FileChannel file = FileChannel.open(root.resolve("worker.lock"), CREATE, WRITE);
-        @Nullable FileLock lock;
-        try {
-            lock = file.tryLock();
-        } catch (OverlappingFileLockException inThisJvm) {
-            lock = null;
-        }
+        @Nullable FileLock lock = file.tryLock();
         if (lock == null) {
             file.close();
-            throw new IOException("another worker uses the state directory " + root);
+            throw inUse(root);
         }
         return file;
+    }
+
+    private static IOException inUse(Path root) {
+        return new IOException("another worker uses the state directory " + root);
     }
 
     /**
@@ -111,7 +132,7 @@ final class StateDirectory implements AutoCloseable {
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(jobs())) {
             for (Path folder : folders) {
                 if (JobFolder.isDiscarded(folder)) {
-                    JobFolder.deleteTree(folder);
+                    JobFolder.discard(folder);
                 }
                 JobId.parse(folder.getFileName().toString()).ifPresent(ids::add);
             }
@@ -123,6 +144,8 @@ final class StateDirectory implements AutoCloseable {
     public void close() throws IOException {
         try (lockFile) {
             jobsDescriptor.close();
+        } finally {
+            OPEN.remove(claim);
         }
     }
 }

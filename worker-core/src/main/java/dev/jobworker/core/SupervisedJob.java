@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -73,15 +74,11 @@ final class SupervisedJob implements ShimLoop.Listener {
     }
 
     /** Waits for the first word of the shim; false if it does not come in time. */
-    boolean awaitFirstStatus(Duration maxWait) throws InterruptedException {
-        try {
-            firstStatus.get(maxWait.toMillis(), TimeUnit.MILLISECONDS);
-            return true;
-        } catch (TimeoutException e) {
-            return false;
-        } catch (ExecutionException e) {
-            throw new IllegalStateException(e);
-        }
+    boolean awaitFirstStatus(Duration maxWait) {
+        return firstStatus
+                .copy()
+                .completeOnTimeout(false, maxWait.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
     }
 
     @Override
@@ -149,8 +146,10 @@ final class SupervisedJob implements ShimLoop.Listener {
         }
     }
 
+    /** In a thread of its own: what others do at the end of a job, {@link JobEngine#close} for example, must not hold up the end. */
     CompletionStage<Job> onExit() {
-        return exit.minimalCompletionStage();
+        return exit.thenApplyAsync(Function.identity(), Thread::startVirtualThread)
+                .minimalCompletionStage();
     }
 
     void add(OutputFollower follower) {

@@ -1,10 +1,13 @@
 package dev.jobworker.core;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.SocketChannel;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -14,20 +17,23 @@ import org.jspecify.annotations.Nullable;
  * All jobs of an engine: how one is entered when it was just started, when it is found on disk, and how its end is found when its shim leaves.
  */
 final class Supervision implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger(Supervision.class.getName());
+
     private final StateDirectory state;
     private final Admission admission;
     private final Recovery recovery;
-    private final ShimLoop shims = new ShimLoop();
+    private final ShimLoop shims;
     private final NavigableMap<JobId, SupervisedJob> jobs = new ConcurrentSkipListMap<>();
 
-    /** Finds the ends of jobs, on one virtual thread each: it reads files, and may have to wait for a sweep. */
-    private final ExecutorService endings = Executors.newThreadPerTaskExecutor(
-            Thread.ofVirtual().name("jobworker-ending-", 0).factory());
+    /** Finds jobs and their ends, on one virtual thread each, which nobody interrupts: it reads files, and may have to wait for a sweep. */
+    private final ExecutorService background = Executors.newThreadPerTaskExecutor(
+            Thread.ofVirtual().name("jobworker-finding-", 0).factory());
 
     Supervision(StateDirectory state, Admission admission, InstantSource clock) throws IOException {
         this.state = state;
         this.admission = admission;
         recovery = new Recovery(clock);
+        shims = new ShimLoop();
     }
 
     String bootId() {
@@ -53,11 +59,16 @@ final class Supervision implements AutoCloseable {
         return jobs.remove(job.job().id(), job);
     }
 
-    /** Enters a job that has just been started and counted. It is visible when a stop can reach its shim. */
-    SupervisedJob enterStarted(JobId id, JobFolder folder, JobRecord record, JobStatus.Running started) {
+    /**
+     * Enters a job that has just been started and counted. It is visible when a stop can reach its shim.
+     *
+     * @param channel from {@link ShimLoop#open}
+     */
+    SupervisedJob enterStarted(
+            JobId id, JobFolder folder, JobRecord record, JobStatus.Running started, SocketChannel channel) {
         SupervisedJob job = supervise(id, folder, record, started, OutputInfo.EMPTY);
         try {
-            job.linkTo(shims.connect(state.socket(id), job));
+            job.linkTo(shims.connect(channel, state.socket(id), job));
         } catch (IOException hasLeft) {
             job.ended();
         }
@@ -66,31 +77,44 @@ final class Supervision implements AutoCloseable {
     }
 
     /**
-     * Enters the job in {@code folder}: running, ended or lost. Returns null, and removes the folder, if nothing of it was ever executed.
-     *
-     * @throws IOException if the folder cannot be understood; it is left as it is
+     * Enters the job in {@code folder}: running, ended or lost. Empty, and the folder is removed, if nothing of it was ever executed; empty, and
+     * it is left as it is, if it cannot be understood. Works in a thread of its own, which an interrupt of the caller does not reach; fails with
+     * {@link UncheckedIOException}.
      */
-    @Nullable
-    SupervisedJob takeUp(JobId id, JobFolder folder) throws IOException {
-        Optional<JobRecord> record = folder.readJob();
-        if (record.isEmpty()) {
+    CompletableFuture<Optional<SupervisedJob>> takeUp(JobId id, JobFolder folder) {
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return Optional.ofNullable(enterFound(id, folder));
+                    } catch (JobFolder.NotUnderstoodException e) {
+                        LOG.log(System.Logger.Level.ERROR, "leaving " + folder.path() + " alone: " + e.getMessage());
+                        return Optional.empty();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException("taking up job " + id + ": " + e, e);
+                    }
+                },
+                background);
+    }
+
+    private @Nullable SupervisedJob enterFound(JobId id, JobFolder folder) throws IOException {
+        Optional<JobRecord> found = folder.readJob();
+        if (found.isEmpty()) {
             if (folder.wasStarted() || folder.readExit().isPresent()) {
-                throw new IOException("job.json is missing or not readable by this version");
+                throw new JobFolder.NotUnderstoodException("job.json is missing or torn, but the job was started");
             }
             folder.delete();
             return null;
         }
-        SupervisedJob job = switch (recovery.find(folder, record.get(), () -> adopt(id, folder, record.get()))) {
+        JobRecord record = found.get();
+        SupervisedJob job = switch (recovery.find(folder, record.bootId(), () -> adopt(id, folder, record))) {
             case Recovery.Found.NeverStarted _ -> null;
-            case Recovery.Found.Over(ExitRecord exit) ->
-                supervise(id, folder, record.get(), exit.status(), exit.output());
+            case Recovery.Found.Over(ExitRecord exit) -> supervise(id, folder, record, exit.status(), exit.output());
             case Recovery.Found.Alive(SupervisedJob alive) -> alive;
         };
-        if (job == null) {
-            folder.delete();
-        } else {
-            jobs.put(id, job);
+        if (job == null || !folder.exists()) { // its exec failed after it was adopted
+            return null;
         }
+        jobs.put(id, job);
         return job;
     }
 
@@ -102,23 +126,47 @@ final class Supervision implements AutoCloseable {
         // Counted first: the end of the job uncounts it, and may come at once.
         admission.enterAnyway(record.owner());
         try {
-            job.linkTo(shims.connect(state.socket(id), job));
+            return link(id, job);
         } catch (IOException nobodyListens) {
             admission.leave(record.owner());
             throw nobodyListens;
         }
+    }
+
+    private SupervisedJob link(JobId id, SupervisedJob job) throws IOException {
+        job.linkTo(shims.connect(ShimLoop.open(), state.socket(id), job));
         return job;
     }
 
     private SupervisedJob supervise(JobId id, JobFolder folder, JobRecord record, JobStatus status, OutputInfo output) {
         Job job = new Job(id, record.owner(), record.spec().withoutSecrets(), record.createTime(), status, output);
-        return new SupervisedJob(job, record, folder, supervised -> endings.execute(() -> end(supervised)));
+        return new SupervisedJob(job, record, folder, supervised -> background.execute(() -> unlinked(supervised)));
     }
 
-    private void end(SupervisedJob job) {
-        ExitRecord record = recovery.findEnd(job.folder());
+    /** Finds out why the connection to a shim ended: most often the job has. */
+    private void unlinked(SupervisedJob job) {
+        JobId id = job.job().id();
+        Recovery.Found found;
+        try {
+            found = recovery.find(job.folder(), recovery.bootId(), () -> link(id, job));
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.ERROR, "finding the end of job " + id, e);
+            // What was there is there, but nobody can say that it is all.
+            end(job, recovery.lost("its end cannot be read: " + e), job.job().output());
+            return;
+        }
+        switch (found) {
+            case Recovery.Found.Over(ExitRecord exit) -> end(job, exit.status(), exit.output());
+            case Recovery.Found.NeverStarted _ ->
+                end(job, recovery.lost("its program was never executed"), OutputInfo.EMPTY);
+            // Somebody else took its connection for a moment.
+            case Recovery.Found.Alive _ -> {}
+        }
+    }
+
+    private void end(SupervisedJob job, JobStatus status, OutputInfo output) {
         admission.leave(job.job().owner());
-        job.end(record.status(), record.output());
+        job.end(status, output);
     }
 
     /** Lets go of all shims and ends all waiting. */
@@ -126,6 +174,6 @@ final class Supervision implements AutoCloseable {
     public void close() {
         shims.close();
         jobs.values().forEach(SupervisedJob::closeEngine);
-        endings.close();
+        background.close();
     }
 }

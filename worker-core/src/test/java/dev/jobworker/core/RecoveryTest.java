@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -232,6 +234,73 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
+    void secondWorker_refusedInThisJvm_leavesTheFirstItsLock() throws Exception {
+        Path state = directory.resolve("state");
+        assertThrows(IOException.class, () -> JobEngine.open(state));
+        try (WorkerProcess other = WorkerProcess.starting(state, requestId, "exit 0", "")) {
+            assertThrows(AssertionError.class, other::awaitJob, "the other JVM got the directory");
+        }
+    }
+
+    @Test
+    void open_byAnInterruptedThread_takesUpEveryJob() throws Exception {
+        Path state = directory.resolve("other");
+        JobId id;
+        try (JobEngine leaving = JobEngine.open(state)) {
+            id = leaving.start(StartRequest.of("tester", JobSpec.of("sleep", "300")))
+                    .id();
+        }
+        EngineOptions options = EngineOptions.DEFAULTS.withOnClose(EngineOptions.OnClose.STOP_JOBS, Duration.ZERO);
+        Thread.currentThread().interrupt();
+        try (JobEngine next = JobEngine.open(state, options)) {
+            assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
+            assertEquals(JobState.RUNNING, next.get(id).state());
+            assertTrue(pid(next.get(id)) > 0);
+        }
+    }
+
+    @Test
+    void start_byAnInterruptedThread_isAJobThatCanBeStopped() throws Exception {
+        Thread.currentThread().interrupt();
+        Job job = startShell("exec sleep 300");
+        assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
+        engine.stop(job.id(), Duration.ZERO, "tester");
+        assertEquals(JobState.STOPPED, awaitFinal(job).state());
+    }
+
+    @Test
+    void connectionToAShim_takenByAnother_isMadeAgain() throws Exception {
+        Path gate = directory.resolve("gate");
+        Job job =
+                startShell("echo before; while [ ! -e " + gate + " ]; do sleep 0.05; done; echo after; exec sleep 300");
+        awaitOutput(job, "before");
+        UnixDomainSocketAddress socket = UnixDomainSocketAddress.of(folder(job).resolve("shim.sock"));
+        try (SocketChannel thief = SocketChannel.open(socket)) {
+            ByteBuffer status = ByteBuffer.allocate(2 * ShimStatus.BYTES);
+            int read = thief.read(status);
+            while (read >= 0) { // the engine takes it back, which ends this one
+                read = thief.read(status.clear());
+            }
+        }
+        Files.createFile(gate);
+        awaitOutput(job, "after");
+        engine.stop(job.id(), Duration.ZERO, "tester");
+        assertEquals(JobState.STOPPED, awaitFinal(job).state());
+        assertEquals(0, engine.runningJobs());
+    }
+
+    @Test
+    void close_fromACallbackOfAnExit_ends() throws Exception {
+        JobEngine other = JobEngine.open(directory.resolve("other"));
+        Job job = other.start(StartRequest.of("tester", JobSpec.of("true")));
+        other.onExit(job.id())
+                .thenAccept(_ -> other.close())
+                .toCompletableFuture()
+                .get(60, TimeUnit.SECONDS);
+        assertFails(Failure.Closed.class, () -> other.get(job.id()));
+    }
+
+    @Test
     void secondWorker_inAnotherJvm_isRefused() throws Exception {
         try (WorkerProcess other = otherWorker("exec sleep 300", "")) {
             JobId id = other.awaitJob();
@@ -262,6 +331,27 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
+    void leftover_thatCannotBeRemoved_doesNotKeepTheEngineFromOpening() throws IOException {
+        engine.close();
+        Path stuck = directory.resolve("state/jobs/.discarded-x");
+        Files.createDirectories(stuck.resolve("not-a-file-of-ours/full"));
+        openEngine();
+        assertTrue(Files.exists(stuck));
+    }
+
+    @Test
+    void exitRecord_ofANewerKind_isLeftAlone() throws Exception {
+        Job job = runShell("exit 0");
+        engine.close();
+        Path record = folder(job).resolve("exit.json");
+        String newer = Files.readString(record).replace("OWN_ACCORD", "SOLAR_FLARE");
+        Files.writeString(record, newer);
+        openEngine();
+        assertFails(Failure.NoSuchJob.class, () -> engine.get(job.id()));
+        assertEquals(newer, Files.readString(record));
+    }
+
+    @Test
     void tornIndex_ofALostJob_isRepaired() throws Exception {
         Job job = startShell("echo one; echo two >&2; echo ready; exec sleep 300");
         awaitOutput(job, "ready");
@@ -281,6 +371,20 @@ final class RecoveryTest extends EngineFixture {
                 combined.length(),
                 text(lost, OutputView.STDOUT).length()
                         + text(lost, OutputView.STDERR).length());
+    }
+
+    @Test
+    void zerosAtTheEndOfTheIndex_asAfterAPowerLoss_areDropped() throws Exception {
+        Job job = startShell("echo out; echo err >&2; echo ready; exec sleep 300");
+        awaitOutput(job, "ready");
+        int shim = shim(job);
+        new ProcessBuilder("kill", "-STOP", Integer.toString(shim)).start().waitFor();
+        Files.write(folder(job).resolve("output.index"), new byte[100], StandardOpenOption.APPEND);
+        new ProcessBuilder("kill", "-9", Integer.toString(shim)).start().waitFor();
+        Job lost = awaitFinal(job);
+        assertEquals(JobState.LOST, lost.state());
+        assertEquals("out\nready\n", text(lost, OutputView.STDOUT));
+        assertEquals("err\n", text(lost, OutputView.STDERR));
     }
 
     @Test
