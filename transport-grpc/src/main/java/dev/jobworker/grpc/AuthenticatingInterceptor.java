@@ -1,8 +1,13 @@
 package dev.jobworker.grpc;
 
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.Reason;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.auth.Action;
 import dev.jobworker.api.auth.Identity;
 import dev.jobworker.api.auth.JobWorkerAccess;
+import dev.jobworker.api.v1.JobServiceGrpc;
+import dev.jobworker.api.v1.ServerServiceGrpc;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
@@ -13,30 +18,64 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.StatusRuntimeException;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
-/** Gives every call the worker of its caller, and every failure of a call its status. Runs, as the handlers do, on a virtual thread for each call. */
+/**
+ * Gives every call the worker of its caller, and every failure of a call its status. Runs, as the handlers do, on a virtual thread for each call.
+ *
+ * <p>Who may not have what he asks for is refused before anything of his request is read.
+ */
 final class AuthenticatingInterceptor implements ServerInterceptor {
     /** The worker as the caller of the present call may use it. */
     static final Context.Key<JobWorker> WORKER = Context.key("worker");
 
+    /** How long the caller of the present call will still be admitted; throws if it is not any more. */
+    static final Context.Key<Supplier<Duration>> ADMITTED_FOR = Context.key("admitted-for");
+
     private static final String IDENTITY = Identity.class.getName();
 
-    private final JobWorkerAccess access;
+    private static final Map<String, Action> ACTIONS = Map.of(
+            JobServiceGrpc.getStartJobMethod().getFullMethodName(), Action.START,
+            JobServiceGrpc.getGetJobMethod().getFullMethodName(), Action.GET,
+            JobServiceGrpc.getListJobsMethod().getFullMethodName(), Action.LIST,
+            JobServiceGrpc.getStopJobMethod().getFullMethodName(), Action.STOP,
+            JobServiceGrpc.getSignalJobMethod().getFullMethodName(), Action.SIGNAL,
+            JobServiceGrpc.getDeleteJobMethod().getFullMethodName(), Action.DELETE,
+            JobServiceGrpc.getStreamOutputMethod().getFullMethodName(), Action.OUTPUT,
+            ServerServiceGrpc.getGetServerInfoMethod().getFullMethodName(), Action.SERVER_INFO);
 
-    AuthenticatingInterceptor(JobWorkerAccess access) {
+    private final JobWorkerAccess access;
+    private final RequestReception reception;
+
+    AuthenticatingInterceptor(JobWorkerAccess access, RequestReception reception) {
         this.access = access;
+        this.reception = reception;
     }
 
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+        RequestReception.@Nullable Turn turn = null;
         try {
-            Context context = Context.current().withValue(WORKER, access.as(caller(call)));
-            return new FailureMapper<>(call, Contexts.interceptCall(context, call, headers, next));
+            Identity caller = caller(call);
+            // Whoever is admitted may ask for health, reflection and who he is.
+            access.precheck(
+                    caller, ACTIONS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), Action.WHOAMI));
+            Supplier<Duration> admittedFor = () -> access.admittedFor(caller);
+            Context context = Context.current().withValues(WORKER, access.as(caller), ADMITTED_FOR, admittedFor);
+            if (call.getMethodDescriptor().getType().clientSendsOneMessage()) {
+                turn = reception.await(caller.spiffeId(), () -> close(call, RequestReception.tooSlow()));
+            }
+            return new FailureMapper<>(call, turn, Contexts.interceptCall(context, call, headers, next));
         } catch (RuntimeException failure) {
+            if (turn != null) {
+                turn.end();
+            }
             close(call, failure);
             return new ServerCall.Listener<>() {};
         }
@@ -47,8 +86,8 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
         if (session == null) {
             throw new IllegalStateException("a connection without TLS");
         }
-        // Sessions are never resumed, so this is once a connection; the worker checks at every call that the identity
-        // is still good.
+        // Sessions are never resumed, so this is once a connection; that the identity is still good is checked at every
+        // call.
         if (session.getValue(IDENTITY) instanceof Identity known) {
             return known;
         }
@@ -70,22 +109,51 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
     /** Ends the call with the status of what a handler throws. */
     private static final class FailureMapper<Q> extends SimpleForwardingServerCallListener<Q> {
         private final ServerCall<?, ?> call;
+        /** Of a method that takes one message: until that is there. */
+        private final RequestReception.@Nullable Turn turn;
         // Guarded by gRPC, which calls a listener from one thread at a time.
         private boolean failed;
+        private boolean hasMessage;
 
-        FailureMapper(ServerCall<?, ?> call, ServerCall.Listener<Q> delegate) {
+        FailureMapper(ServerCall<?, ?> call, RequestReception.@Nullable Turn turn, ServerCall.Listener<Q> delegate) {
             super(delegate);
             this.call = call;
+            this.turn = turn;
         }
 
         @Override
         public void onMessage(Q message) {
+            hasMessage = true; // gRPC itself refuses a second one
             attempt(() -> super.onMessage(message));
         }
 
         @Override
         public void onHalfClose() {
-            attempt(super::onHalfClose);
+            if (turn != null && !turn.end()) {
+                return; // closed already, because it took too long
+            }
+            attempt(() -> {
+                if (turn != null && !hasMessage) {
+                    throw new WorkerException(Reason.MALFORMED_BODY, "no message where one is expected");
+                }
+                super.onHalfClose();
+            });
+        }
+
+        @Override
+        public void onCancel() {
+            if (turn != null) {
+                turn.end();
+            }
+            super.onCancel();
+        }
+
+        @Override
+        public void onComplete() {
+            if (turn != null) {
+                turn.end();
+            }
+            super.onComplete();
         }
 
         private void attempt(Runnable handler) {

@@ -23,12 +23,20 @@ final class GrpcErrors {
     private static final Pattern CERTIFICATE_ALERT = Pattern.compile(
             "Received fatal alert: (bad_certificate|unsupported_certificate|certificate_.*|unknown_ca|access_denied)");
 
+    private static final int MAX_TEXT = 400;
+
     private GrpcErrors() {}
 
     /** Returns what a client is told about {@code failure}. What is not of the contract goes to the log, and the client is told where to look. */
     static StatusRuntimeException toStatus(Throwable failure) {
         if (failure instanceof WorkerException known) {
             return toStatus(known.reason(), known.getMessage(), known.details());
+        }
+        if (failure instanceof StatusRuntimeException status
+                && status.getStatus().getCode() == Status.Code.RESOURCE_EXHAUSTED) {
+            // gRPC's own, while it reads a request.
+            return toStatus(
+                    Reason.BODY_TOO_LARGE, String.valueOf(status.getStatus().getDescription()), Map.of());
         }
         if (failure.getCause() instanceof InvalidProtocolBufferException malformed) {
             return toStatus(Reason.MALFORMED_BODY, "not a message of this method: " + malformed.getMessage(), Map.of());
@@ -37,16 +45,22 @@ final class GrpcErrors {
     }
 
     private static StatusRuntimeException toStatus(Reason reason, String message, Map<String, String> details) {
-        ErrorInfo info = ErrorInfo.newBuilder()
-                .setReason(reason.name())
-                .setDomain(DOMAIN)
-                .putAllMetadata(details)
-                .build();
+        ErrorInfo.Builder info = ErrorInfo.newBuilder().setReason(reason.name()).setDomain(DOMAIN);
+        details.forEach((name, value) -> info.putMetadata(name, cut(value)));
         return StatusProto.toStatusRuntimeException(com.google.rpc.Status.newBuilder()
                 .setCode(reason.grpcCode().number())
-                .setMessage(message)
-                .addDetails(Any.pack(info))
+                .setMessage(cut(message))
+                .addDetails(Any.pack(info.build()))
                 .build());
+    }
+
+    /** Errors travel in headers, twice, percent-encoded, and a client takes 8 KiB of those: a longer one would be no error of ours any more. */
+    private static String cut(String text) {
+        if (text.length() <= MAX_TEXT) {
+            return text;
+        }
+        int end = Character.isHighSurrogate(text.charAt(MAX_TEXT - 1)) ? MAX_TEXT - 1 : MAX_TEXT;
+        return text.substring(0, end) + "…";
     }
 
     /** Returns the error of the contract that a failed call to {@code server} stands for. */

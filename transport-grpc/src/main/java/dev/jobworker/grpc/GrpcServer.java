@@ -59,6 +59,7 @@ public final class GrpcServer implements AutoCloseable {
     private final ExecutorService threads;
     private final HealthStatusManager health;
     private final WaitingCalls waitingCalls;
+    private final RequestReception reception;
     private final InetSocketAddress address;
 
     private GrpcServer(
@@ -66,12 +67,14 @@ public final class GrpcServer implements AutoCloseable {
             EventLoopGroup eventLoops,
             ExecutorService threads,
             HealthStatusManager health,
-            WaitingCalls waitingCalls) {
+            WaitingCalls waitingCalls,
+            RequestReception reception) {
         this.server = server;
         this.eventLoops = eventLoops;
         this.threads = threads;
         this.health = health;
         this.waitingCalls = waitingCalls;
+        this.reception = reception;
         this.address = (InetSocketAddress) server.getListenSockets().getFirst();
     }
 
@@ -79,7 +82,7 @@ public final class GrpcServer implements AutoCloseable {
     public static GrpcServer start(
             InetSocketAddress address, TlsCredentials credentials, JobWorkerAccess access, GrpcServerOptions options)
             throws IOException {
-        return start(address, credentials, access, options, HEARTBEAT);
+        return start(address, credentials, access, options, HEARTBEAT, new RequestReception());
     }
 
     static GrpcServer start(
@@ -87,7 +90,8 @@ public final class GrpcServer implements AutoCloseable {
             TlsCredentials credentials,
             JobWorkerAccess access,
             GrpcServerOptions options,
-            Duration heartbeat)
+            Duration heartbeat,
+            RequestReception reception)
             throws IOException {
         ExecutorService threads = Executors.newThreadPerTaskExecutor(
                 Thread.ofVirtual().name("grpc-call").factory());
@@ -116,13 +120,14 @@ public final class GrpcServer implements AutoCloseable {
                 .keepAliveTime(60, TimeUnit.SECONDS)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS)
                 .maxConnectionIdle(10, TimeUnit.MINUTES)
-                .intercept(new AuthenticatingInterceptor(access));
+                .intercept(new AuthenticatingInterceptor(access, reception));
         // Requests are parsed inside the interceptor, so that a malformed one gets an answer of the error table.
         services.forEach(service ->
                 builder.addService(ServerInterceptors.useMarshalledMessages(service.bindService(), new Unparsed())));
         try {
-            return new GrpcServer(builder.build().start(), eventLoops, threads, health, waitingCalls);
+            return new GrpcServer(builder.build().start(), eventLoops, threads, health, waitingCalls, reception);
         } catch (IOException | RuntimeException failure) {
+            reception.close();
             eventLoops.shutdownGracefully(0, 0, TimeUnit.SECONDS).awaitUninterruptibly();
             throw failure;
         }
@@ -167,6 +172,7 @@ public final class GrpcServer implements AutoCloseable {
             server.shutdownNow();
             Thread.currentThread().interrupt();
         }
+        reception.close();
         eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
     }
 

@@ -87,7 +87,9 @@ final class ResumingReader implements OutputReader {
     /** One StreamOutput call. */
     private final class Call extends ClientCall.Listener<StreamOutputResponse> {
         private final ClientCall<?, ?> grpcCall;
-        private volatile long lastArrival = System.nanoTime();
+        /** When it came last, or was last asked for more: who does not ask hears nothing. */
+        private volatile long lastSign = System.nanoTime();
+
         private boolean first = true;
 
         Call(OutputQuery rest) {
@@ -106,7 +108,7 @@ final class ResumingReader implements OutputReader {
 
         @Override
         public void onMessage(StreamOutputResponse message) {
-            lastArrival = System.nanoTime();
+            lastSign = System.nanoTime();
             arrivals.add(new Arrival.Message(this, message));
         }
 
@@ -129,7 +131,7 @@ final class ResumingReader implements OutputReader {
             }
             long untilStep = current == null
                     ? retryAt - now
-                    : current.lastArrival + retry.silence().toNanos() - now;
+                    : current.lastSign + retry.silence().toNanos() - now;
             long untilIdle = answered ? wait - (now - start) : Long.MAX_VALUE;
             Arrival arrival = arrivals.poll(Math.min(untilStep, untilIdle), TimeUnit.NANOSECONDS);
             if (arrival != null) {
@@ -174,6 +176,7 @@ final class ResumingReader implements OutputReader {
 
     private @Nullable OutputEvent take(Call of, StreamOutputResponse message) {
         OutputEvent event = Wire.fromProto(message).orElse(null);
+        of.lastSign = System.nanoTime();
         of.grpcCall.request(1);
         answered = true;
         // The first answer of a call may be an empty one, which is no progress yet.
@@ -215,9 +218,7 @@ final class ResumingReader implements OutputReader {
         WorkerException failure = GrpcErrors.toWorkerException(status, server);
         long now = System.nanoTime();
         firstFailure = failures++ == 0 ? now : firstFailure;
-        boolean ofConnection =
-                failure.reason() == Reason.CONNECTION_FAILED || failure.reason() == Reason.SERVER_SHUTTING_DOWN;
-        if (!ofConnection || channel.isShutdown() || (!reached && failures >= Retry.ATTEMPTS)) {
+        if (!mayPass(failure.reason()) || channel.isShutdown() || (!reached && failures >= Retry.ATTEMPTS)) {
             throw failure;
         }
         if (now - firstFailure > retry.giveUp().toNanos()) {
@@ -232,6 +233,15 @@ final class ResumingReader implements OutputReader {
                     + (nextOffset == UNKNOWN ? "where it began" : "at byte " + nextOffset));
         }
         retryAt = now + retry.delay(failures).toNanos();
+    }
+
+    /** Once the output came, its server counts it still for a while after the connection broke. */
+    private boolean mayPass(Reason reason) {
+        return switch (reason) {
+            case CONNECTION_FAILED, SERVER_SHUTTING_DOWN -> true;
+            case QUOTA_EXCEEDED, SERVER_OVERLOADED -> answered;
+            default -> false;
+        };
     }
 
     private synchronized void abandon() {

@@ -12,6 +12,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,7 @@ final class StreamOutputCall implements Runnable {
     private final Duration heartbeat;
     private final WaitingCalls waitingCalls;
     private final ServerCallStreamObserver<StreamOutputResponse> client;
+    private final Supplier<Duration> admittedFor = AuthenticatingInterceptor.ADMITTED_FOR.get();
     // Written by the call's thread, for those who wake it or end the call.
     private volatile @Nullable Thread thread;
 
@@ -95,9 +97,14 @@ final class StreamOutputCall implements Runnable {
         }
     }
 
+    private static long nanos(Duration time) {
+        return time.compareTo(OutputReader.FOREVER) < 0 ? time.plusMillis(1).toNanos() : Long.MAX_VALUE;
+    }
+
     private void awaitReady() {
         while (!client.isReady() && !ended) {
-            LockSupport.park(this);
+            // A client that does not read, either, has its stream no longer than its certificate is good.
+            LockSupport.parkNanos(this, nanos(admittedFor.get()));
         }
         if (ended) {
             throw WaitingCalls.shuttingDown();

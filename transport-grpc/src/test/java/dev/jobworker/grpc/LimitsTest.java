@@ -18,6 +18,7 @@ import dev.jobworker.core.Job;
 import dev.jobworker.core.JobInput;
 import dev.jobworker.core.JobSpec;
 import io.grpc.CallOptions;
+import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -42,6 +43,8 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -66,7 +69,7 @@ class LimitsTest {
 
     @BeforeEach
     void start() {
-        server = new TestServer(directory, new GrpcServerOptions(CONNECTIONS, 100), Duration.ofSeconds(15));
+        server = new TestServer(directory, new GrpcServerOptions(CONNECTIONS), Duration.ofSeconds(15));
     }
 
     @AfterEach
@@ -146,6 +149,83 @@ class LimitsTest {
                 GrpcErrors.toWorkerException(failure, "server").reason());
         assertEquals(
                 1, String.valueOf(failure.getStatus().getDescription()).lines().count());
+    }
+
+    @Test
+    void request_compressedOverTheLimit_isTooLarge() {
+        StartJobRequest request = StartJobRequest.newBuilder()
+                .setInput(ByteString.copyFrom(new byte[6 << 20]))
+                .build();
+        ManagedChannel channel = server.channel("alice", WINDOW, server.port());
+        StatusRuntimeException failure = assertThrows(
+                StatusRuntimeException.class,
+                () -> JobServiceGrpc.newBlockingStub(channel)
+                        .withCompression("gzip")
+                        .startJob(request));
+        assertEquals(Status.Code.RESOURCE_EXHAUSTED, failure.getStatus().getCode());
+        assertEquals(
+                Reason.BODY_TOO_LARGE,
+                GrpcErrors.toWorkerException(failure, "server").reason());
+    }
+
+    @Test
+    void request_withoutAMessage_isMalformed() throws Exception {
+        Closing closing = new Closing();
+        ClientCall<byte[], byte[]> call =
+                server.channel("alice", WINDOW, server.port()).newCall(STREAMING, CallOptions.DEFAULT);
+        call.start(closing, new Metadata());
+        call.request(1);
+        call.halfClose();
+        assertEquals(Reason.MALFORMED_BODY, closing.reason());
+    }
+
+    @Test
+    void request_ofWhoMayNot_isRefusedUnread() throws Exception {
+        Closing closing = new Closing();
+        ClientCall<byte[], byte[]> call =
+                server.channel("mallory", WINDOW, server.port()).newCall(STREAMING, CallOptions.DEFAULT);
+        call.start(closing, new Metadata());
+        // Neither a message nor an end of the request.
+        assertEquals(Reason.PERMISSION_DENIED, closing.reason());
+    }
+
+    @Test
+    void requests_neverFinished_areClosedAndDelayNobodyElse() throws Exception {
+        try (TestServer other = new TestServer(
+                directory.resolve("other"),
+                GrpcServerOptions.DEFAULTS,
+                Duration.ofSeconds(15),
+                new RequestReception(Duration.ofSeconds(1)))) {
+            ManagedChannel channel = other.channel("alice", WINDOW, other.port());
+            List<Closing> closings = new ArrayList<>();
+            for (int i = 0; i < RequestReception.MAX_AT_A_TIME; i++) {
+                Closing closing = new Closing();
+                ClientCall<byte[], byte[]> call = channel.newCall(STREAMING, CallOptions.DEFAULT);
+                call.start(closing, new Metadata());
+                call.sendMessage(new byte[100_000]);
+                closings.add(closing);
+            }
+            assertEquals("operator", other.client("bob").whoami().role());
+            for (Closing closing : closings) {
+                assertEquals(Reason.SERVER_OVERLOADED, closing.reason());
+            }
+            assertEquals("user", other.client("alice").whoami().role());
+        }
+    }
+
+    /** Waits for the end of a call. */
+    private static final class Closing extends ClientCall.Listener<byte[]> {
+        private final CompletableFuture<StatusRuntimeException> status = new CompletableFuture<>();
+
+        @Override
+        public void onClose(Status end, Metadata trailers) {
+            status.complete(end.asRuntimeException(trailers));
+        }
+
+        Reason reason() throws Exception {
+            return GrpcErrors.toWorkerException(status.get(30, TimeUnit.SECONDS), "server")
+                    .reason();
+        }
     }
 
     @Test
@@ -258,6 +338,14 @@ class LimitsTest {
             return new byte[0];
         }
     };
+
+    /** StartJob as a client may call it that does not keep to its type. */
+    private static final MethodDescriptor<byte[], byte[]> STREAMING = MethodDescriptor.<byte[], byte[]>newBuilder()
+            .setType(MethodDescriptor.MethodType.BIDI_STREAMING)
+            .setFullMethodName("jobworker.v1.JobService/StartJob")
+            .setRequestMarshaller(BYTES)
+            .setResponseMarshaller(BYTES)
+            .build();
 
     private static final MethodDescriptor<byte[], byte[]> RAW = MethodDescriptor.<byte[], byte[]>newBuilder()
             .setType(MethodDescriptor.MethodType.UNARY)

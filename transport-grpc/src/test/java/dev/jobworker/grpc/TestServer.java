@@ -47,6 +47,10 @@ final class TestServer implements AutoCloseable {
     }
 
     TestServer(Path directory, GrpcServerOptions options, Duration heartbeat) {
+        this(directory, options, heartbeat, new RequestReception());
+    }
+
+    TestServer(Path directory, GrpcServerOptions options, Duration heartbeat, RequestReception reception) {
         try {
             pki = TestPki.create(directory.resolve("pki"));
             engine = JobEngine.open(
@@ -69,7 +73,8 @@ final class TestServer implements AutoCloseable {
                     pki.server().credentials(),
                     access,
                     options,
-                    heartbeat);
+                    heartbeat,
+                    reception);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }

@@ -58,8 +58,8 @@ final class SpecWire {
                 .user(spec.getUser().isEmpty() ? null : spec.getUser())
                 .nice(spec.hasNice() ? (Integer) spec.getNice() : null)
                 .noNewPrivileges(spec.getNoNewPrivileges());
-        if (!spec.getWorkingDirectory().isEmpty()) {
-            builder.workingDirectory(spec.getWorkingDirectory());
+        if (!spec.getWorkingDir().isEmpty()) {
+            builder.workingDirectory(spec.getWorkingDir());
         }
         if (spec.hasUmask()) {
             builder.umask(spec.getUmask());
@@ -71,7 +71,7 @@ final class SpecWire {
     private static dev.jobworker.api.v1.JobSpec.Builder toCommon(JobSpec spec) {
         dev.jobworker.api.v1.JobSpec.Builder message = dev.jobworker.api.v1.JobSpec.newBuilder()
                 .addAllArgv(spec.argv())
-                .setWorkingDirectory(spec.workingDirectory())
+                .setWorkingDir(spec.workingDirectory())
                 .setUmask(spec.umask())
                 .setNoNewPrivileges(spec.noNewPrivileges())
                 .setGracePeriod(Fields.duration(spec.gracePeriod()))

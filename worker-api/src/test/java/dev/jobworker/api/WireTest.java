@@ -188,7 +188,7 @@ class WireTest {
         assertInvalidSpec("environment", spec -> spec.addArgv("a").putEnvironment("A=B", "x"));
         assertInvalidSpec("environment", spec -> spec.addArgv("a").putEnvironment("A", "\0"));
         assertInvalidSpec("environment_names", spec -> spec.addArgv("a").addEnvironmentNames("A"));
-        assertInvalidSpec("working_directory", spec -> spec.addArgv("a").setWorkingDirectory("tmp"));
+        assertInvalidSpec("working_dir", spec -> spec.addArgv("a").setWorkingDir("tmp"));
         assertInvalidSpec("user", spec -> spec.addArgv("a").setUser("-o x"));
         assertInvalidSpec("limits", spec -> spec.addArgv("a").putLimits("nofile", -1));
         assertInvalidSpec("limits", spec -> spec.addArgv("a").putLimits("NOFILE", 1));

@@ -327,6 +327,41 @@ abstract class LifecycleContract extends WorkerFixture {
     }
 
     @Test
+    void list_longCommandLines_comeInSmallPages() {
+        String label = UUID.randomUUID().toString();
+        String argument = "x".repeat(100_000);
+        List<JobId> ids = IntStream.range(0, 12)
+                .mapToObj(_ -> alice().start(
+                                UUID.randomUUID(),
+                                JobSpec.builder("true", argument)
+                                        .label("test", label)
+                                        .build())
+                        .id())
+                .toList();
+
+        JobPage first = alice().list(labelled(label, JobQuery.MAX_PAGE_SIZE, ""));
+        JobPage second = alice().list(labelled(label, JobQuery.MAX_PAGE_SIZE, first.nextPageToken()));
+
+        assertEquals(10, first.jobs().size());
+        assertEquals("", second.nextPageToken());
+        assertEquals(
+                ids.reversed(),
+                Stream.of(first, second)
+                        .flatMap(page -> page.jobs().stream())
+                        .map(Job::id)
+                        .toList());
+    }
+
+    @Test
+    void start_ofAProgramWithAVeryLongName_failsAsOtherNamesDo() {
+        for (String letter : List.of("x", "ä", "\ud834\udd1e")) {
+            WorkerException failed = fails(
+                    Reason.EXEC_FAILED, () -> alice().start(UUID.randomUUID(), JobSpec.of(letter.repeat(30_000))));
+            assertEquals("EXEC", failed.details().get("stage"));
+        }
+    }
+
+    @Test
     void list_filters_applyTogether() throws Exception {
         String label = UUID.randomUUID().toString();
         JobId ended = startLabelled(label);

@@ -55,7 +55,7 @@ final class CertificateAuthority implements AutoCloseable {
     private static final int SERIAL_BITS = 128;
     private static final String SIGNATURE = "SHA256withECDSA";
     // A path segment of a SPIFFE ID that is also a file name.
-    private static final String NAME = "[A-Za-z0-9][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*";
+    private static final String NAME = "(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9_-]*(\\.[A-Za-z0-9_-]+)*";
     private static final String TRUST_DOMAIN = "[a-z0-9][a-z0-9._-]{0,254}";
     private static final String HOST = "[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
     private static final SecureRandom RANDOM = new SecureRandom();

@@ -108,7 +108,7 @@ final class JobJson {
         json.writeObjectPropertyStart("spec");
         strings("argv", spec.argv());
         strings("environmentNames", spec.environment().keySet());
-        json.writeStringProperty("workingDirectory", spec.workingDirectory());
+        json.writeStringProperty("workingDir", spec.workingDirectory());
         optional("user", spec.user());
         json.writeObjectPropertyStart("limits");
         spec.limits().forEach((limit, value) -> json.writeNumberProperty(limit.label(), value));

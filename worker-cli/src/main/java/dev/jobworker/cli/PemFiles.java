@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -17,11 +18,15 @@ import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
+import java.util.EnumSet;
+import java.util.Set;
 
 /** The files of a certificate authority. Each appears whole or not at all. */
 final class PemFiles {
     private static final String PRIVATE = "rw-------";
     private static final String PUBLIC = "rw-r--r--";
+    private static final Set<PosixFilePermission> OTHERS =
+            EnumSet.range(PosixFilePermission.GROUP_READ, PosixFilePermission.OTHERS_EXECUTE);
 
     private PemFiles() {}
 
@@ -41,8 +46,13 @@ final class PemFiles {
         }
     }
 
+    /** Reads a key that only its owner may use. */
     static PrivateKey key(Path file) throws IOException {
         try {
+            if (Files.getPosixFilePermissions(file).stream().anyMatch(OTHERS::contains)) {
+                throw new CliException(
+                        ExitCodes.USAGE, file + ": others than its owner may use this key (chmod 600 it)");
+            }
             String base64 =
                     Files.readString(file).replaceAll("-----[A-Z ]+-----", "").replaceAll("\\s", "");
             return KeyFactory.getInstance("EC")
@@ -90,9 +100,10 @@ final class PemFiles {
         }
     }
 
-    /** Writes a file that may be there already, and that all may read. */
+    /** Writes a file that may be there already, and keeps its mode; a new one all may read. */
     static void replace(Path file, String text) throws IOException {
-        Files.move(temporary(file, text, PUBLIC), file, StandardCopyOption.ATOMIC_MOVE);
+        String mode = Files.exists(file) ? PosixFilePermissions.toString(Files.getPosixFilePermissions(file)) : PUBLIC;
+        Files.move(temporary(file, text, mode), file, StandardCopyOption.ATOMIC_MOVE);
     }
 
     static String text(X509CRL list) throws IOException {
@@ -120,8 +131,13 @@ final class PemFiles {
     private static Path temporary(Path file, String text, String mode) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         Path temporary = Files.createTempFile(folder, "." + file.getFileName(), ".tmp");
-        Files.write(temporary, text.getBytes(StandardCharsets.UTF_8));
-        Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString(mode));
-        return temporary;
+        try {
+            Files.write(temporary, text.getBytes(StandardCharsets.UTF_8));
+            Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString(mode));
+            return temporary;
+        } catch (IOException e) {
+            Files.delete(temporary);
+            throw e;
+        }
     }
 }

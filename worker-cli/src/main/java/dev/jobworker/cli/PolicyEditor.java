@@ -27,7 +27,7 @@ final class PolicyEditor {
     static void create(Path file, String trustDomain) throws IOException {
         String text = """
                 version: 1
-                trustDomain: %s
+                trustDomain: "%s"
                 bindings: []
                 denied: {identities: [], serials: []}
                 """.formatted(trustDomain);

@@ -28,7 +28,7 @@ final class QuickstartCommand implements Callable<Integer> {
         narrator.tell("TLS 1.3, and runs jobs through it. Each command is shown as you would type it, and really run.");
         narrator.heading("0. Certificates and a server");
         Path folder;
-        try (QuickstartSandbox sandbox = QuickstartSandbox.open(console, narrator)) {
+        try (QuickstartSandbox sandbox = QuickstartSandbox.open(narrator)) {
             folder = sandbox.folder();
             narrator.check(true, "serving " + sandbox.address() + "; no one gets in without a certificate");
             new Quickstart(sandbox, narrator).play();

@@ -15,55 +15,62 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A throw-away authority, a server on loopback, and users with certificates. Closing it, or the end of the process by Ctrl-C, leaves nothing behind. */
 final class QuickstartSandbox implements AutoCloseable {
     private final Path folder;
     private final Narrator narrator;
-    private final WorkerServer server;
     private final Thread atExit = new Thread(this::abandon, "quickstart-cleanup");
-    private boolean closed; // guarded by this
+    // Both guarded by this.
+    private @Nullable WorkerServer server;
+    private boolean closed;
 
-    private QuickstartSandbox(Path folder, Narrator narrator, WorkerServer server) {
+    private QuickstartSandbox(Path folder, Narrator narrator) {
         this.folder = folder;
         this.narrator = narrator;
-        this.server = server;
         Runtime.getRuntime().addShutdownHook(atExit);
     }
 
-    static QuickstartSandbox open(Console console, Narrator narrator) throws IOException {
-        Path folder = Files.createTempDirectory("jobworker-quickstart-");
-        boolean opened = false;
+    static QuickstartSandbox open(Narrator narrator) throws IOException {
+        QuickstartSandbox sandbox = new QuickstartSandbox(Files.createTempDirectory("jobworker-quickstart-"), narrator);
         try {
-            Files.createDirectory(folder.resolve("work"));
-            ca(narrator, folder, "init", "--trust-domain", "example.test");
-            ca(narrator, folder, "issue", "--server", "localhost,127.0.0.1");
-            ca(narrator, folder, "issue", "--user", "alice", "--role", "user");
-            ca(narrator, folder, "issue", "--user", "bob", "--role", "user");
-            ca(narrator, folder, "issue", "--user", "olga", "--role", "operator");
-            ca(narrator, folder, "issue", "--user", "eve");
-            Path foreign = Files.createDirectory(folder.resolve("other-ca"));
-            run(foreign, "ca", "init", "--dir", foreign.toString(), "--trust-domain", "example.test");
-            run(foreign, "ca", "issue", "--dir", foreign.toString(), "--user", "mallory");
-            WorkerServer server = WorkerServer.start(new ServerOptions(
-                    folder.resolve("state"),
-                    new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                    folder.resolve("server.crt"),
-                    folder.resolve("server.key"),
-                    folder.resolve("ca.crt"),
-                    folder.resolve("policy.yaml"),
-                    folder.resolve("audit.log"),
-                    EngineOptions.DEFAULTS.withOnClose(OnClose.STOP_JOBS, Duration.ofSeconds(1))));
-            narrator.command(
-                    "server", List.of("serve", "--cert", "server.crt", "--key", "server.key", "--ca", "ca.crt", "..."));
-            opened = true;
-            return new QuickstartSandbox(folder, narrator, server);
-        } finally {
-            if (!opened) {
-                delete(folder);
-            }
+            sandbox.fill();
+            return sandbox;
+        } catch (IOException | RuntimeException e) {
+            sandbox.close();
+            throw e;
         }
+    }
+
+    /** Not while it is being closed. */
+    private synchronized void fill() throws IOException {
+        if (closed) {
+            throw new CliException(ExitCodes.INTERRUPTED, "interrupted");
+        }
+        Files.createDirectory(folder.resolve("work"));
+        ca(narrator, folder, "init", "--trust-domain", "example.test");
+        ca(narrator, folder, "issue", "--server", "localhost,127.0.0.1");
+        ca(narrator, folder, "issue", "--user", "alice", "--role", "user");
+        ca(narrator, folder, "issue", "--user", "bob", "--role", "user");
+        ca(narrator, folder, "issue", "--user", "olga", "--role", "operator");
+        ca(narrator, folder, "issue", "--user", "eve");
+        Path foreign = Files.createDirectory(folder.resolve("other-ca"));
+        run(foreign, "ca", "init", "--dir", foreign.toString(), "--trust-domain", "example.test");
+        run(foreign, "ca", "issue", "--dir", foreign.toString(), "--user", "mallory");
+        server = WorkerServer.start(new ServerOptions(
+                folder.resolve("state"),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                folder.resolve("server.crt"),
+                folder.resolve("server.key"),
+                folder.resolve("ca.crt"),
+                folder.resolve("policy.yaml"),
+                folder.resolve("audit.log"),
+                EngineOptions.DEFAULTS.withOnClose(OnClose.STOP_JOBS, Duration.ofSeconds(1))));
+        narrator.command(
+                "server", List.of("serve", "--cert", "server.crt", "--key", "server.key", "--ca", "ca.crt", "..."));
     }
 
     private static void ca(Narrator narrator, Path folder, String command, String... options) {
@@ -103,8 +110,8 @@ final class QuickstartSandbox implements AutoCloseable {
         return folder.resolve("work");
     }
 
-    String address() {
-        return server.address();
+    synchronized String address() {
+        return Objects.requireNonNull(server, "not filled").address();
     }
 
     /** Returns what a command of {@code user} has from its caller. */
@@ -127,7 +134,9 @@ final class QuickstartSandbox implements AutoCloseable {
                 return;
             }
             closed = true;
-            server.close();
+            if (server != null) {
+                server.close();
+            }
             delete(folder);
         }
         try {

@@ -4,6 +4,7 @@ import dev.jobworker.api.auth.AuditLog;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.Policy;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.JobEngine;
 import dev.jobworker.grpc.GrpcServer;
 import dev.jobworker.grpc.GrpcServerOptions;
@@ -55,7 +56,7 @@ final class WorkerServer implements AutoCloseable {
         JobEngine engine = problems.tryTo("state directory", () -> JobEngine.open(options.state(), options.engine()));
         @Nullable AuditLog audit = problems.tryTo("audit log", () -> AuditLog.file(options.audit()));
         if (policy == null || credentials == null || engine == null || audit == null) {
-            close(engine, audit);
+            abandon(engine, audit);
             throw problems.toException();
         }
         JobWorkerAccess access = new JobWorkerAccess(engine, policy, audit, Version.TEXT);
@@ -64,7 +65,7 @@ final class WorkerServer implements AutoCloseable {
                 "listen on " + text(options.grpc()),
                 () -> GrpcServer.start(options.grpc(), credentials, access, GrpcServerOptions.DEFAULTS));
         if (grpc == null) {
-            close(engine, audit);
+            abandon(engine, audit);
             throw problems.toException();
         }
         return new WorkerServer(engine, audit, grpc);
@@ -78,13 +79,19 @@ final class WorkerServer implements AutoCloseable {
     @Override
     public void close() {
         grpc.close();
-        close(engine, audit);
+        engine.close();
+        close(audit);
     }
 
-    private static void close(@Nullable JobEngine engine, @Nullable AuditLog audit) {
+    /** The jobs of the server before this one do not suffer from a mistake in its configuration. */
+    private static void abandon(@Nullable JobEngine engine, @Nullable AuditLog audit) {
         if (engine != null) {
-            engine.close();
+            engine.close(EngineOptions.OnClose.LEAVE_RUNNING);
         }
+        close(audit);
+    }
+
+    private static void close(@Nullable AuditLog audit) {
         if (audit != null) {
             try {
                 audit.close();

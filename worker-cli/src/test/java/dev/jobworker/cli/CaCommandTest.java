@@ -110,6 +110,32 @@ final class CaCommandTest {
     }
 
     @Test
+    void init_withATrustDomainThatLooksLikeANumber_makesAPolicyThatIsRead() throws Exception {
+        Path other = ca.resolve("other");
+        assertEquals(
+                0,
+                new Shell(ca)
+                        .run("ca", "init", "--dir", other.toString(), "--trust-domain", "123")
+                        .code());
+        assertEquals("123", Policy.load(other.resolve("policy.yaml")).trustDomain());
+    }
+
+    @Test
+    void issue_keepsTheModeOfThePolicy() throws Exception {
+        Files.setPosixFilePermissions(ca.resolve("policy.yaml"), PosixFilePermissions.fromString("rw-r-----"));
+        issue("--user", "alice", "--role", "user");
+        assertEquals("rw-r-----", mode("policy.yaml"));
+    }
+
+    @Test
+    void issue_withAKeyThatOthersMayRead_isRefused() throws Exception {
+        Files.setPosixFilePermissions(ca.resolve("ca.key"), PosixFilePermissions.fromString("rw-r--r--"));
+        Shell.Result result = ca("issue", "--user", "alice");
+        assertEquals(2, result.code());
+        assertTrue(result.err().contains("chmod 600"), result.err());
+    }
+
+    @Test
     void issue_service_isAcceptedUnderItsOwnPath() throws Exception {
         issue("--service", "nightly.build", "--valid", "2h");
         assertEquals(
@@ -215,7 +241,18 @@ final class CaCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", ".", "..", "a/b", "a b", "-x", "ä", "a\nb"})
+    @ValueSource(
+            strings = {
+                "",
+                ".",
+                "..",
+                "a/b",
+                "a b",
+                "-x",
+                "ä",
+                "a\nb",
+                "12345678901234567890123456789012345678901234567890123456789012345"
+            })
     void issue_withNameThatIsNoPathSegment_isRefused(String name) {
         assertEquals(2, ca("issue", "--user=" + name).code());
     }

@@ -36,7 +36,7 @@ final class JobJsonTest {
                         new ExitStatus.Signaled(Signal.KILL, true), new Cause(Cause.Kind.STOP_REQUEST, "bob", true)));
         String expected = """
                 {"jobId":"01a20adb-51bd-7d90-b926-7f631ce86934","owner":"spiffe://example.test/user/alice","state":"STOPPED",
-                 "spec":{"argv":["sh","-c","echo \\"\\n\\u0001"],"environmentNames":["SECRET"],"workingDirectory":"/","user":"nobody",
+                 "spec":{"argv":["sh","-c","echo \\"\\n\\u0001"],"environmentNames":["SECRET"],"workingDir":"/","user":"nobody",
                   "limits":{"nofile":64},"umask":18,"nice":5,"noNewPrivileges":false,"timeout":"1.5s","gracePeriod":"10s",
                   "labels":{"a":"b"},"output":{"limitBytes":10,"atLimit":"KILL","merge":true}},
                  "createTime":"2026-01-02T03:04:05.500Z","startTime":"2026-01-02T03:04:05.600Z","exit":{"signal":{"number":9,"name":"SIGKILL"},"coreDumped":true},

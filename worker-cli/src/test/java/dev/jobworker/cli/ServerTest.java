@@ -3,14 +3,20 @@ package dev.jobworker.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.EngineOptions.OnClose;
+import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.JobState;
+import dev.jobworker.core.StartRequest;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -344,6 +350,32 @@ final class ServerTest {
         assertEquals(2, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
         assertTrue(result.err().contains("in use"), result.err());
+    }
+
+    @Test
+    void serve_thatFails_leavesTheJobsOfTheServerBefore() throws Exception {
+        Path state = folder.resolve("taken-over");
+        JobId id;
+        try (JobEngine before = JobEngine.open(state)) {
+            id = before.start(StartRequest.of("alice", JobSpec.of("sleep", "1000")))
+                    .id();
+        }
+        ServerOptions good = options(state); // its policy is to stop the jobs when it ends
+        ServerOptions portInUse = new ServerOptions(
+                state,
+                new InetSocketAddress(
+                        InetAddress.getLoopbackAddress(),
+                        URI.create(server.address()).getPort()),
+                good.certificate(),
+                good.key(),
+                good.ca(),
+                good.policy(),
+                good.audit(),
+                good.engine());
+        assertThrows(CliException.class, () -> WorkerServer.start(portInUse));
+        try (JobEngine after = JobEngine.open(state, good.engine())) {
+            assertEquals(JobState.RUNNING, after.get(id).state());
+        }
     }
 
     @Test

@@ -223,6 +223,11 @@ public final class JobEngine implements AutoCloseable {
     /** Lets go of all jobs, or stops them, as {@link EngineOptions#onClose} says. Ends all waiting calls. Never fails. */
     @Override
     public void close() {
+        close(options.onClose());
+    }
+
+    /** Closes as {@link #close()}, but with running jobs as {@code onClose} says: for whoever finds that he cannot begin after all. */
+    public void close(EngineOptions.OnClose onClose) {
         lifecycle.writeLock().lock();
         try {
             if (closed) {
@@ -232,7 +237,7 @@ public final class JobEngine implements AutoCloseable {
         } finally {
             lifecycle.writeLock().unlock();
         }
-        if (options.onClose() == EngineOptions.OnClose.STOP_JOBS) {
+        if (onClose == EngineOptions.OnClose.STOP_JOBS) {
             stopJobs();
         }
         release();

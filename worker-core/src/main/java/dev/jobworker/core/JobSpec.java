@@ -58,7 +58,7 @@ public record JobSpec(
         labels = sorted(labels);
         checkCommand(argv, environment);
         check(
-                "working_directory",
+                "working_dir",
                 workingDirectory.startsWith("/") && isText(workingDirectory) && workingDirectory.length() < 4096,
                 "is not an absolute path of less than 4096 characters");
         check("user", user == null || user.matches("[A-Za-z0-9_.][A-Za-z0-9_.:-]{0,63}"), "is not a name or uid[:gid]");

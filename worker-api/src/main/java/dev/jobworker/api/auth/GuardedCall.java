@@ -78,6 +78,15 @@ final class GuardedCall {
         }
     }
 
+    /** What of {@link #perform} can be decided without the request. A refusal is recorded; that it goes on is not: the rest follows. */
+    void precheck() {
+        try {
+            admitRole();
+        } catch (WorkerException refused) {
+            throw refused(refused);
+        }
+    }
+
     /** Records what became of an admitted call. The call does not fail if that cannot be recorded: it has happened. */
     void audit(AuditEvent.Decision decision, @Nullable JobId job) {
         access.tryAudit(event(decision, null, job));
@@ -89,7 +98,7 @@ final class GuardedCall {
         }
     }
 
-    private void admit(Runnable validation) {
+    private void admitRole() {
         try {
             access.admittedFor(caller);
         } catch (WorkerException noLongerAdmitted) {
@@ -104,6 +113,10 @@ final class GuardedCall {
                             ? "no role is bound to " + caller.spiffeId()
                             : "the role " + role.label() + " may not do this: " + action.label());
         }
+    }
+
+    private void admit(Runnable validation) {
+        admitRole();
         validation.run();
         if (named != null
                 && action.decide(role, caller.spiffeId(), engine.get(named).owner()) != Action.Decision.ALLOWED) {

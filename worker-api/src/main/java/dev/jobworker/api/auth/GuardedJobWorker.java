@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The engine as one identity may use it: every method is one {@link GuardedCall}. */
 final class GuardedJobWorker implements JobWorker {
+    /** Of command lines in one page of a list: what is more comes in the next. Keeps answers below the 4 MiB that gRPC clients take by default. */
+    private static final long MAX_PAGE_CHARACTERS = 1 << 20;
+
     private final JobWorkerAccess access;
     private final JobEngine engine;
     private final Identity caller;
@@ -53,8 +56,13 @@ final class GuardedJobWorker implements JobWorker {
     public Job await(JobId id, Duration maxWait) throws InterruptedException {
         return call(Action.AWAIT, id)
                 .<Job, InterruptedException>perform(
-                        () -> check("wait_terminal", !maxWait.isNegative(), "is negative: " + maxWait),
-                        () -> engine.await(id, maxWait.compareTo(MAX_WAIT) > 0 ? MAX_WAIT : maxWait));
+                        () -> check("wait_terminal", !maxWait.isNegative(), "is negative: " + maxWait), () -> {
+                            Duration admitted = access.admittedFor(caller);
+                            Duration wait = maxWait.compareTo(MAX_WAIT) > 0 ? MAX_WAIT : maxWait;
+                            Job job = engine.await(id, admitted.compareTo(wait) < 0 ? admitted : wait);
+                            Duration _ = access.admittedFor(caller);
+                            return job;
+                        });
     }
 
     /** A caller who sees only its own jobs and asks for another owner's gets none, as from an owner who has none. */
@@ -89,11 +97,29 @@ final class GuardedJobWorker implements JobWorker {
         int size = query.pageSize() == 0 ? JobQuery.DEFAULT_PAGE_SIZE : query.pageSize();
         JobId before = query.pageToken().isEmpty() ? null : PageToken.parse(query.pageToken(), filter);
         List<Job> jobs = engine.list(filter, before, size + 1);
-        if (jobs.size() <= size) {
+        int fitting = fitting(jobs);
+        if (jobs.size() <= Math.min(size, fitting)) {
             return new JobPage(jobs, "");
         }
-        List<Job> page = jobs.subList(0, size);
+        List<Job> page = jobs.subList(0, Math.min(size, fitting));
         return new JobPage(page, PageToken.of(page.getLast().id(), filter));
+    }
+
+    /** Returns how many of the jobs go into one page, at least one. */
+    private static int fitting(List<Job> jobs) {
+        long characters = 0;
+        for (int i = 0; i < jobs.size(); i++) {
+            JobSpec spec = jobs.get(i).spec();
+            characters += spec.argv().stream().mapToLong(String::length).sum()
+                    + spec.environment().keySet().stream()
+                            .mapToLong(String::length)
+                            .sum()
+                    + spec.labels().values().stream().mapToLong(String::length).sum();
+            if (i > 0 && characters > MAX_PAGE_CHARACTERS) {
+                return i;
+            }
+        }
+        return jobs.size();
     }
 
     @Override

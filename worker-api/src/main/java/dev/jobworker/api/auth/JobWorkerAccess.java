@@ -114,8 +114,17 @@ public final class JobWorkerAccess {
         return streams;
     }
 
+    /**
+     * Checks what can be checked before a request is read: that {@code caller} is still admitted and that its role has the action on some job.
+     *
+     * @throws WorkerException CERTIFICATE_REJECTED or PERMISSION_DENIED
+     */
+    public void precheck(Identity caller, Action action) {
+        new GuardedCall(this, engine, caller, action, UUID.randomUUID(), null, null).precheck();
+    }
+
     /** Returns how long {@code caller} will still be admitted; throws CERTIFICATE_REJECTED if it is not any more. */
-    Duration admittedFor(Identity caller) {
+    public Duration admittedFor(Identity caller) {
         Instant now = now();
         CertificateRules.recheck(caller, policy, now);
         return Duration.between(now, caller.notAfter());

@@ -1,0 +1,101 @@
+package dev.jobworker.grpc;
+
+import dev.jobworker.api.Reason;
+import dev.jobworker.api.WorkerException;
+import java.time.Duration;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Bounds the memory of requests that are on their way: of one identity {@link #MAX_AT_A_TIME} are received at a time, the others wait unread,
+ * where HTTP/2 flow control holds them, and each must be there within {@link #MAX_TIME}. So nobody fills the server with requests that he never
+ * finishes.
+ *
+ * <p>Thread-safe. The timer's thread, "jobworker-grpc-timer", only closes calls. Identities are those of the policy, so they are few.
+ */
+final class RequestReception implements AutoCloseable {
+    static final int MAX_AT_A_TIME = 16;
+    private static final Duration MAX_TIME = Duration.ofSeconds(30);
+
+    private final Duration maxTime;
+    private final ConcurrentMap<String, Semaphore> turns = new ConcurrentHashMap<>();
+    private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("jobworker-grpc-timer").daemon().factory());
+
+    RequestReception() {
+        this(MAX_TIME);
+    }
+
+    RequestReception(Duration maxTime) {
+        this.maxTime = maxTime;
+    }
+
+    /**
+     * Waits until a request of {@code identity} may be read.
+     *
+     * @param onTooSlow run, if {@link Turn#end} has not been called in time, by the timer's thread
+     * @throws WorkerException SERVER_OVERLOADED if there is no turn in time
+     */
+    Turn await(String identity, Runnable onTooSlow) {
+        Semaphore free = turns.computeIfAbsent(identity, _ -> new Semaphore(MAX_AT_A_TIME, true));
+        try {
+            if (!free.tryAcquire(maxTime.toNanos(), TimeUnit.NANOSECONDS)) {
+                throw new WorkerException(
+                        Reason.SERVER_OVERLOADED, "too many requests of this identity are not finished");
+            }
+        } catch (InterruptedException shutdown) {
+            Thread.currentThread().interrupt();
+            throw WaitingCalls.shuttingDown();
+        }
+        return new Turn(free, onTooSlow);
+    }
+
+    /** Returns what the caller of a request that is not there in time is told. */
+    static WorkerException tooSlow() {
+        return new WorkerException(Reason.SERVER_OVERLOADED, "the request did not come in time");
+    }
+
+    @Override
+    public void close() {
+        timer.shutdownNow();
+    }
+
+    /** The reception of one request. */
+    final class Turn {
+        private final Semaphore free;
+        private final AtomicBoolean ended = new AtomicBoolean();
+        private final Future<?> timeout;
+
+        private Turn(Semaphore free, Runnable onTooSlow) {
+            this.free = free;
+            this.timeout = timer.schedule(
+                    () -> {
+                        if (release()) {
+                            onTooSlow.run();
+                        }
+                    },
+                    maxTime.toNanos(),
+                    TimeUnit.NANOSECONDS);
+        }
+
+        /** The request is there, or will never be. Returns false if it ended before, for example because it took too long. */
+        boolean end() {
+            timeout.cancel(false);
+            return release();
+        }
+
+        private boolean release() {
+            boolean first = ended.compareAndSet(false, true);
+            if (first) {
+                free.release();
+            }
+            return first;
+        }
+    }
+}
