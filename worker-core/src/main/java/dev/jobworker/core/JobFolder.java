@@ -22,8 +22,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The folder of one job: its files and their formats. The layout is a contract with the shim (PROTOCOL.md beside its sources). */
@@ -165,13 +165,20 @@ record JobFolder(Path path) {
         } catch (NoSuchFileException absent) {
             return Optional.empty();
         }
+        JsonNode whole;
         try {
-            return Optional.of(JSON.readValue(json, type));
-        } catch (DatabindException strange) {
-            throw new NotUnderstoodException(
-                    name + " is not of a kind that this version knows: " + strange.getMessage());
+            whole = JSON.readTree(json);
         } catch (JacksonException torn) {
             return Optional.empty();
+        }
+        if (whole.isMissingNode()) {
+            return Optional.empty(); // an empty file
+        }
+        try {
+            return Optional.of(JSON.treeToValue(whole, type));
+        } catch (JacksonException strange) {
+            throw new NotUnderstoodException(
+                    name + " is not of a kind that this version knows: " + strange.getOriginalMessage());
         }
     }
 

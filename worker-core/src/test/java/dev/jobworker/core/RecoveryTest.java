@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -24,6 +25,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** G7: the worker can die, and so can the shim and the launcher. */
 final class RecoveryTest extends EngineFixture {
@@ -328,6 +330,22 @@ final class RecoveryTest extends EngineFixture {
         Files.writeString(left.resolve("output"), "x");
         openEngine();
         assertFalse(Files.exists(left));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{", "{\"version\":1,\"owner\":\"te"})
+    void folder_whoseRecordIsTorn_neverStartedAndIsRemoved(String torn) throws IOException {
+        Job job = runShell("exit 0");
+        engine.close();
+        Path folder = directory
+                .resolve("state/jobs")
+                .resolve(JobId.create(Instant.now()).toString());
+        Files.createDirectory(folder);
+        Files.createFile(folder.resolve("shim.lock"));
+        Files.writeString(folder.resolve("job.json"), torn);
+        openEngine();
+        assertFalse(Files.exists(folder));
+        assertEquals(JobState.SUCCEEDED, engine.get(job.id()).state());
     }
 
     @Test
