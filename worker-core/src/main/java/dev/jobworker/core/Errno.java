@@ -8,8 +8,10 @@ final class Errno {
             Map.entry(1, "Operation not permitted"),
             Map.entry(2, "No such file or directory"),
             Map.entry(5, "Input/output error"),
+            Map.entry(6, "No such device or address"),
             Map.entry(7, "Argument list too long"),
             Map.entry(8, "Exec format error"),
+            Map.entry(10, "Killed before it was executed"), // ECHILD, as the protocol uses it
             Map.entry(11, "Resource temporarily unavailable"),
             Map.entry(12, "Cannot allocate memory"),
             Map.entry(13, "Permission denied"),
@@ -25,6 +27,8 @@ final class Errno {
             Map.entry(36, "File name too long"),
             Map.entry(40, "Too many levels of symbolic links"),
             Map.entry(71, "Protocol error"),
+            Map.entry(80, "Accessing a corrupted shared library"),
+            Map.entry(110, "Not executed in time"), // ETIMEDOUT, as the protocol uses it
             Map.entry(122, "Disk quota exceeded"));
 
     static final int ENOSPC = 28;
