@@ -39,7 +39,8 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
 
     private static final String IDENTITY = Identity.class.getName();
 
-    private static final Map<String, Action> ACTIONS = Map.of(
+    /** Of every method of jobworker.v1; those of health and reflection are open to whoever is admitted, as whoami is. */
+    static final Map<String, Action> ACTIONS = Map.of(
             JobServiceGrpc.getStartJobMethod().getFullMethodName(), Action.START,
             JobServiceGrpc.getGetJobMethod().getFullMethodName(), Action.GET,
             JobServiceGrpc.getListJobsMethod().getFullMethodName(), Action.LIST,
@@ -47,6 +48,7 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
             JobServiceGrpc.getSignalJobMethod().getFullMethodName(), Action.SIGNAL,
             JobServiceGrpc.getDeleteJobMethod().getFullMethodName(), Action.DELETE,
             JobServiceGrpc.getStreamOutputMethod().getFullMethodName(), Action.OUTPUT,
+            ServerServiceGrpc.getGetCallerIdentityMethod().getFullMethodName(), Action.WHOAMI,
             ServerServiceGrpc.getGetServerInfoMethod().getFullMethodName(), Action.SERVER_INFO);
 
     private final JobWorkerAccess access;
@@ -63,7 +65,6 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
         RequestReception.@Nullable Turn turn = null;
         try {
             Identity caller = caller(call);
-            // Whoever is admitted may ask for health, reflection and who he is.
             access.precheck(
                     caller, ACTIONS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), Action.WHOAMI));
             Supplier<Duration> admittedFor = () -> access.admittedFor(caller);

@@ -5,9 +5,8 @@ import dev.jobworker.api.WorkerException;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,8 +24,8 @@ final class RequestReception implements AutoCloseable {
 
     private final Duration maxTime;
     private final ConcurrentMap<String, Semaphore> turns = new ConcurrentHashMap<>();
-    private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(
-            Thread.ofPlatform().name("jobworker-grpc-timer").daemon().factory());
+    private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
+            1, Thread.ofPlatform().name("jobworker-grpc-timer").daemon().factory());
 
     RequestReception() {
         this(MAX_TIME);
@@ -34,6 +33,7 @@ final class RequestReception implements AutoCloseable {
 
     RequestReception(Duration maxTime) {
         this.maxTime = maxTime;
+        timer.setRemoveOnCancelPolicy(true); // almost every request is there in time
     }
 
     /**
