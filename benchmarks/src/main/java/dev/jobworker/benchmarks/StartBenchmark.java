@@ -40,7 +40,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Fork(value = 2, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
-@Warmup(iterations = 3, time = 2)
+@Warmup(iterations = 6, time = 5) // the compiler takes one of two cores for that long
 @Measurement(iterations = 5, time = 3)
 public class StartBenchmark {
     private static final Duration LONG = Duration.ofSeconds(10);
