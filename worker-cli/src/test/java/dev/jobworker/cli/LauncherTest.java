@@ -37,7 +37,8 @@ final class LauncherTest {
         Files.copy(source.resolve(FIND), home.resolve(FIND));
         executable(
                 home.resolve("mvnw"),
-                "echo building with $JAVA_HOME; mkdir -p '" + home + "/worker-cli/target/dist/lib';" + " touch '" + home
+                "echo building; echo building with $JAVA_HOME >'" + home + "/build.log'; mkdir -p '" + home
+                        + "/worker-cli/target/dist/lib';" + " touch '" + home
                         + "/worker-cli/target/dist/lib/worker-cli-1.jar'");
     }
 
@@ -123,21 +124,25 @@ final class LauncherTest {
     }
 
     @Test
-    void launcher_notBuilt_buildsOnStandardError() throws Exception {
+    void launcher_notBuilt_buildsAndSaysSoOnStandardError() throws Exception {
         Path java = java("a", "25");
         Result result = run(home.resolve("jobworker"), Map.of(), "version");
         assertEquals(42, result.code(), result.err());
         assertTrue(result.out().startsWith("a\n"), result.out());
-        assertTrue(result.err().contains("building with " + java), result.err());
+        assertEquals("jobworker: building it first, once (takes some minutes)\n", result.err());
+        assertEquals(
+                "building with " + java,
+                Files.readString(home.resolve("build.log")).strip());
         assertEquals("", run(home.resolve("jobworker"), Map.of(), "version").err(), "only once");
     }
 
     @Test
     void launcher_failedBuild_exits125() throws Exception {
         java("a", "25");
-        executable(home.resolve("mvnw"), "exit 1");
+        executable(home.resolve("mvnw"), "echo what went wrong; exit 1");
         Result result = run(home.resolve("jobworker"), Map.of(), "version");
         assertEquals(125, result.code());
+        assertTrue(result.err().contains("what went wrong\njobworker: the build failed"), result.err());
         assertEquals("", result.out());
     }
 }
