@@ -4,6 +4,8 @@ import dev.jobworker.api.auth.Role;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -36,6 +38,7 @@ final class CaCommand {
                     String trustDomain)
             throws IOException {
         CertificateAuthority.init(console.directory().resolve(directory), trustDomain);
+        console.say("made ca.crt, ca.key (keep it secret) and policy.yaml in " + directory);
         return ExitCodes.OK;
     }
 
@@ -74,6 +77,9 @@ final class CaCommand {
                 authority.issueClient("svc", subject.service, role, valid);
             }
         }
+        String name = subject.server != null ? "server" : subject.user != null ? subject.user : subject.service;
+        console.say("made " + name + ".crt, valid until "
+                + Instant.now().plus(valid).truncatedTo(ChronoUnit.SECONDS) + ", and " + name + ".key in " + directory);
         return ExitCodes.OK;
     }
 
@@ -88,6 +94,8 @@ final class CaCommand {
                 CertificateAuthority.open(console.directory().resolve(directory))) {
             authority.revoke(name);
         }
+        console.say("revoked " + name + ": refused by every server that starts with " + directory
+                + "/policy.yaml from now on");
         return ExitCodes.OK;
     }
 

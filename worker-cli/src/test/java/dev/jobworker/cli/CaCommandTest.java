@@ -56,7 +56,8 @@ final class CaCommandTest {
     private void issue(String... options) {
         Shell.Result result = ca("issue", options);
         assertEquals(0, result.code(), result.err());
-        assertEquals("", result.out() + result.err());
+        assertEquals("", result.out());
+        assertEquals(1, result.err().lines().count(), result.err());
     }
 
     private X509Certificate certificate(String name) throws IOException {

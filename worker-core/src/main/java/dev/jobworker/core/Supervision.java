@@ -2,6 +2,7 @@ package dev.jobworker.core;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SocketChannel;
 import java.time.InstantSource;
 import java.util.Collection;
@@ -149,6 +150,8 @@ final class Supervision implements AutoCloseable {
         Recovery.Found found;
         try {
             found = recovery.find(job.folder(), recovery.bootId(), () -> link(id, job));
+        } catch (ClosedSelectorException engineCloses) {
+            return;
         } catch (IOException e) {
             LOG.log(System.Logger.Level.ERROR, "finding the end of job " + id, e);
             // What was there is there, but nobody can say that it is all.
