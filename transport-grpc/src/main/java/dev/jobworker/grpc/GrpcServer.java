@@ -111,7 +111,10 @@ public final class GrpcServer implements AutoCloseable {
                 .bossEventLoopGroup(eventLoops)
                 .workerEventLoopGroup(eventLoops)
                 .executor(threads)
-                .sslContext(Tls.server(credentials))
+                .sslContext(Tls.server(
+                        credentials,
+                        // Not in the event loop, where the handshake is.
+                        (leaf, why) -> threads.execute(() -> access.auditRejected(leaf, why))))
                 .handshakeTimeout(10, TimeUnit.SECONDS)
                 .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
                 .maxRstFramesPerWindow(200, 10)

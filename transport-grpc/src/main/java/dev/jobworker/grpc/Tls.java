@@ -11,6 +11,7 @@ import io.netty.handler.ssl.DelegatingSslContext;
 import io.netty.handler.ssl.IdentityCipherSuiteFilter;
 import io.netty.handler.ssl.JdkSslContext;
 import io.netty.handler.ssl.SslContext;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLParameters;
 
@@ -24,18 +25,18 @@ final class Tls {
 
     private Tls() {}
 
-    static SslContext server(TlsCredentials credentials) {
-        return context(credentials, false);
+    static SslContext server(TlsCredentials credentials, TlsCredentials.RefusalListener listener) {
+        return context(credentials.sslContext(listener), false);
     }
 
     static SslContext client(TlsCredentials credentials) {
-        return context(credentials, true);
+        return context(credentials.sslContext(), true);
     }
 
-    private static SslContext context(TlsCredentials credentials, boolean client) {
+    private static SslContext context(SSLContext jsse, boolean client) {
         SSLParameters wanted = TlsCredentials.parameters();
         SslContext context = new JdkSslContext(
-                credentials.sslContext(),
+                jsse,
                 client,
                 TlsCredentials.CIPHER_SUITES,
                 IdentityCipherSuiteFilter.INSTANCE,

@@ -61,7 +61,7 @@ class StrangeServerTest {
     void start() throws Exception {
         TestPki pki = TestPki.create(directory);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                .sslContext(Tls.server(pki.server().credentials()))
+                .sslContext(Tls.server(pki.server().credentials(), (_, _) -> {}))
                 .addService(new JobService())
                 .addService(new Unavailable())
                 .build()

@@ -1,5 +1,6 @@
 package dev.jobworker.cli;
 
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -267,11 +268,19 @@ final class ServerTest {
         "revoked, the server refused your certificate revoked.crt: the policy denies the serial number",
         "server, the server refused your certificate server.crt: not made for clients"
     })
-    void refusedCertificate_isExplained(String user, String message) {
+    void refusedCertificate_isExplainedAndRecorded(String user, String message) throws Exception {
         Shell.Result result = as(user).run("list");
         assertTrue(result.err().startsWith("jobworker: " + message), result.err());
         assertEquals(77, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
+        Path certificate =
+                folder.resolve(user.equals("mallory") ? "other" : ".").resolve(user + ".crt");
+        String serial = PemFiles.certificate(certificate).getSerialNumber().toString(16);
+        await("a line in the audit log")
+                .until(() -> Files.readAllLines(folder.resolve("audit.log")).stream()
+                        .anyMatch(line -> line.contains("\"serial\":\"" + serial + "\"")
+                                && line.contains("\"authenticate\"")
+                                && line.contains("CERTIFICATE_REJECTED")));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.jobworker.api.auth;
 
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.core.JobEngine;
 import java.io.IOException;
@@ -73,20 +74,25 @@ public final class JobWorkerAccess {
         try {
             return CertificateRules.identify(leaf, policy, now);
         } catch (WorkerException rejected) {
-            tryAudit(new AuditEvent(
-                    now,
-                    UUID.randomUUID(),
-                    null,
-                    leaf.getSerialNumber(),
-                    null,
-                    "authenticate",
-                    null,
-                    AuditEvent.Decision.DENY,
-                    rejected.reason() + ": " + rejected.getMessage(),
-                    null,
-                    null));
+            auditRejected(leaf, rejected.getMessage());
             throw rejected;
         }
+    }
+
+    /** Records that a handshake was refused because of the client's certificate. Writes to the audit log. */
+    public void auditRejected(X509Certificate leaf, String why) {
+        tryAudit(new AuditEvent(
+                now(),
+                UUID.randomUUID(),
+                null,
+                leaf.getSerialNumber(),
+                null,
+                "authenticate",
+                null,
+                AuditEvent.Decision.DENY,
+                Reason.CERTIFICATE_REJECTED + ": " + why,
+                null,
+                null));
     }
 
     /** Returns the worker as {@code caller} may use it. Cheap: one can be made for each call. */

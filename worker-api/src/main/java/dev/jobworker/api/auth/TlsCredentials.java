@@ -90,14 +90,25 @@ public final class TlsCredentials {
     }
 
     public X509ExtendedTrustManager trustManager() {
-        return new OwnTrust();
+        return new OwnTrust((_, _) -> {});
+    }
+
+    /** Who is told of client certificates that were refused, in the thread of the handshake: must not block. */
+    @FunctionalInterface
+    public interface RefusalListener {
+        void refused(X509Certificate leaf, String why);
     }
 
     /** Returns a context of the two managers that never resumes a session, for transports that speak JSSE directly. */
     public SSLContext sslContext() {
+        return sslContext((_, _) -> {});
+    }
+
+    /** Returns a context like {@link #sslContext()} for a server that records refusals. */
+    public SSLContext sslContext(RefusalListener listener) {
         try {
             SSLContext context = SSLContext.getInstance("TLSv1.3");
-            context.init(new KeyManager[] {keyManager()}, new TrustManager[] {trustManager()}, null);
+            context.init(new KeyManager[] {keyManager()}, new TrustManager[] {new OwnTrust(listener)}, null);
             context.getServerSessionContext().setSessionTimeout(NO_TICKETS_SESSION_TIMEOUT);
             context.getClientSessionContext().setSessionTimeout(NO_TICKETS_SESSION_TIMEOUT);
             return context;
@@ -217,21 +228,40 @@ public final class TlsCredentials {
 
     /** Delegates to the trust of the present snapshot. */
     private final class OwnTrust extends X509ExtendedTrustManager {
+        private final RefusalListener listener;
+
+        OwnTrust(RefusalListener listener) {
+            this.listener = listener;
+        }
+
+        private interface Check {
+            void run() throws CertificateException;
+        }
+
+        private void checkClient(X509Certificate[] chain, Check check) throws CertificateException {
+            try {
+                check.run();
+            } catch (CertificateException refused) {
+                listener.refused(chain[0], String.valueOf(refused.getMessage()));
+                throw refused;
+            }
+        }
+
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
                 throws CertificateException {
-            snapshot.trust.checkClientTrusted(chain, authType, socket);
+            checkClient(chain, () -> snapshot.trust.checkClientTrusted(chain, authType, socket));
         }
 
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
                 throws CertificateException {
-            snapshot.trust.checkClientTrusted(chain, authType, engine);
+            checkClient(chain, () -> snapshot.trust.checkClientTrusted(chain, authType, engine));
         }
 
         @Override
         public void checkClientTrusted(X509Certificate[] chain, String authType) throws CertificateException {
-            snapshot.trust.checkClientTrusted(chain, authType);
+            checkClient(chain, () -> snapshot.trust.checkClientTrusted(chain, authType));
         }
 
         @Override
