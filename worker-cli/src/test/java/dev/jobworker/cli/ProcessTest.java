@@ -26,6 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The program as a process: signals, pipes, what goes on after it. On engines of its own ({@code --local}). */
 @Timeout(120)
 final class ProcessTest {
+    private static final String ENDS_WELL = "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done";
+
     @TempDir
     Path folder;
 
@@ -68,14 +70,7 @@ final class ProcessTest {
     @ParameterizedTest
     @ValueSource(strings = {"INT", "TERM", "HUP"})
     void run_interruptedOnce_stopsTheJobAndExitsAsItDid(String signal) throws Exception {
-        Process run = Jvm.start(
-                folder,
-                "run",
-                "--local",
-                "--",
-                "sh",
-                "-c",
-                "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
+        Process run = Jvm.start(folder, "run", "--local", "--", "sh", "-c", ENDS_WELL);
         BufferedReader out = out(run);
         assertEquals("ready", out.readLine());
         Jvm.signal(signal, run);
@@ -87,17 +82,8 @@ final class ProcessTest {
 
     @Test
     void run_underNohup_doesNotHearTheHangUp() throws Exception {
-        ProcessBuilder builder = Jvm.builder(
-                folder,
-                Map.of(),
-                "run",
-                "--local",
-                "--",
-                "sh",
-                "-c",
-                "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done");
-        builder.command().addAll(0, List.of("nohup"));
-        builder.command().remove("--default-signal=HUP,INT,TERM");
+        ProcessBuilder builder = Jvm.builder(folder, Map.of(), "run", "--local", "--", "sh", "-c", ENDS_WELL);
+        builder.command().add(2, "--ignore-signal=HUP"); // as nohup(1) does
         Process run = builder.start();
         BufferedReader out = out(run);
         assertEquals("ready", out.readLine());

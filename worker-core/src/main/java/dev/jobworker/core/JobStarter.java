@@ -120,7 +120,7 @@ final class JobStarter {
         // The way to its shim first: a job that runs and cannot be reached would be worse than none.
         SocketChannel channel = ShimLoop.open();
         try {
-            return launch(request, digest, outputLimit, channel);
+            return launchReachable(request, digest, outputLimit, channel);
         } finally {
             if (!channel.isConnected()) {
                 channel.close();
@@ -128,7 +128,7 @@ final class JobStarter {
         }
     }
 
-    private SupervisedJob launch(StartRequest request, String digest, long outputLimit, SocketChannel channel)
+    private SupervisedJob launchReachable(StartRequest request, String digest, long outputLimit, SocketChannel channel)
             throws IOException {
         JobSpec spec = request.spec();
         Instant now = clock.instant();

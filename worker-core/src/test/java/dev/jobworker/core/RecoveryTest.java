@@ -42,6 +42,10 @@ final class RecoveryTest extends EngineFixture {
         return WorkerProcess.starting(directory.resolve("state"), requestId, script, step);
     }
 
+    private static void kill(String signal, int pid) throws Exception {
+        new ProcessBuilder("kill", signal, Integer.toString(pid)).start().waitFor();
+    }
+
     private Job startAgain(String script) {
         return engine.start(new StartRequest("tester", requestId, shell(script), Integer.MAX_VALUE));
     }
@@ -162,9 +166,7 @@ final class RecoveryTest extends EngineFixture {
         Job job = startShell("setsid sleep 300 & sleep 300 & echo kept; exec sleep 300");
         awaitOutput(job, "kept");
         try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
-            new ProcessBuilder("kill", "-9", Integer.toString(shim(job)))
-                    .start()
-                    .waitFor();
+            kill("-9", shim(job));
             Job lost = awaitFinal(job);
             assertEquals(JobState.LOST, lost.state());
             assertTrue(assertInstanceOf(JobStatus.Lost.class, lost.status())
@@ -186,7 +188,7 @@ final class RecoveryTest extends EngineFixture {
         Job job = startShell("echo ready; exec sleep 300");
         awaitOutput(job, "ready");
         int launcher = parent(shim(job)).orElseThrow();
-        new ProcessBuilder("kill", "-9", Integer.toString(launcher)).start().waitFor();
+        kill("-9", launcher);
         Awaitility.await().until(() -> !isAlive(launcher));
         assertExit(0, awaitFinal(startEventually("exit 0")));
         assertEquals(JobState.RUNNING, engine.get(job.id()).state());
@@ -374,13 +376,13 @@ final class RecoveryTest extends EngineFixture {
         Job job = startShell("echo one; echo two >&2; echo ready; exec sleep 300");
         awaitOutput(job, "ready");
         int shim = shim(job);
-        new ProcessBuilder("kill", "-STOP", Integer.toString(shim)).start().waitFor();
+        kill("-STOP", shim);
         String all = "one\ntwo\nready\n";
         try (FileChannel index = FileChannel.open(folder(job).resolve("output.index"), StandardOpenOption.WRITE)) {
             index.truncate(index.size() - 5);
         }
         Files.writeString(folder(job).resolve("output"), "tail", StandardOpenOption.APPEND);
-        new ProcessBuilder("kill", "-9", Integer.toString(shim)).start().waitFor();
+        kill("-9", shim);
         Job lost = awaitFinal(job);
         assertEquals(all.length() + 4, lost.output().combinedBytes());
         String combined = text(lost, OutputView.COMBINED);
@@ -396,9 +398,9 @@ final class RecoveryTest extends EngineFixture {
         Job job = startShell("echo out; echo err >&2; echo ready; exec sleep 300");
         awaitOutput(job, "ready");
         int shim = shim(job);
-        new ProcessBuilder("kill", "-STOP", Integer.toString(shim)).start().waitFor();
+        kill("-STOP", shim);
         Files.write(folder(job).resolve("output.index"), new byte[100], StandardOpenOption.APPEND);
-        new ProcessBuilder("kill", "-9", Integer.toString(shim)).start().waitFor();
+        kill("-9", shim);
         Job lost = awaitFinal(job);
         assertEquals(JobState.LOST, lost.state());
         assertEquals("out\nready\n", text(lost, OutputView.STDOUT));
