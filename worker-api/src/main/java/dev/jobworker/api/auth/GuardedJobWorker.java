@@ -57,7 +57,7 @@ final class GuardedJobWorker implements JobWorker {
         return call(Action.AWAIT, id)
                 .<Job, InterruptedException>perform(
                         () -> check("wait_terminal", !maxWait.isNegative(), "is negative: " + maxWait), () -> {
-                            Duration admitted = access.admittedFor(caller);
+                            Duration admitted = access.admittedFor(caller).plus(GuardedReader.TICK);
                             Duration wait = maxWait.compareTo(MAX_WAIT) > 0 ? MAX_WAIT : maxWait;
                             Job job = engine.await(id, admitted.compareTo(wait) < 0 ? admitted : wait);
                             Duration _ = access.admittedFor(caller);

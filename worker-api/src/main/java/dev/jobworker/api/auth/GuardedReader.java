@@ -10,7 +10,7 @@ import java.util.function.Supplier;
 /** A reader that throws the contract's exceptions and ends when its caller is no longer admitted. */
 final class GuardedReader implements OutputReader {
     /** Added to the time of admission, so that it is over when a wait for its end is. */
-    private static final Duration TICK = Duration.ofMillis(1);
+    static final Duration TICK = Duration.ofMillis(1);
 
     private final OutputReader reader;
     private final Supplier<Duration> admittedFor;

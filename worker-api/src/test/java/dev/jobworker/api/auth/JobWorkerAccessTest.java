@@ -205,6 +205,34 @@ class JobWorkerAccessTest {
     }
 
     @Test
+    void precheck_refusesByCertificateAndRoleAlone_andRecordsRefusalsOnly() {
+        access.precheck(identity("alice"), Action.START);
+        access.precheck(identity("vera"), Action.GET);
+        assertEquals(List.of(), summary());
+
+        fails(Reason.PERMISSION_DENIED, () -> access.precheck(identity("vera"), Action.START));
+        fails(Reason.PERMISSION_DENIED, () -> access.precheck(identity("nobody"), Action.LIST));
+        Identity expired = new Identity(
+                TestPki.spiffeId("alice"), BigInteger.ONE, Instant.now().minusSeconds(1));
+        fails(Reason.CERTIFICATE_REJECTED, () -> access.precheck(expired, Action.WHOAMI));
+        assertEquals(
+                List.of(
+                        "start deny PERMISSION_DENIED",
+                        "list deny PERMISSION_DENIED",
+                        "whoami deny CERTIFICATE_REJECTED"),
+                summary());
+    }
+
+    @Test
+    void expiredCertificate_endsAWaitingCall() {
+        JobId id =
+                as("alice").start(UUID.randomUUID(), JobSpec.of("sleep", "300")).id();
+        Identity shortLived = new Identity(
+                TestPki.spiffeId("alice"), BigInteger.ONE, Instant.now().plusMillis(300));
+        fails(Reason.CERTIFICATE_REJECTED, () -> access.as(shortLived).await(id, JobWorker.MAX_WAIT));
+    }
+
+    @Test
     void expiredCertificate_endsCallsAndWaitingReaders() throws Exception {
         JobId id =
                 as("alice").start(UUID.randomUUID(), JobSpec.of("sleep", "300")).id();
