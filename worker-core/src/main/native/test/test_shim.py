@@ -199,7 +199,8 @@ class Start(ShimTest):
             job = self.launcher.try_start(["/nonexistent"], user="61237")
             self.assert_failed(job, S_EXEC, job.reply.errno)
             failures.append(job.reply.errno)
-        self.assertEqual(set(failures), {errno.ENOENT, errno.ECHILD})
+        self.assertLessEqual(set(failures), {errno.ENOENT, errno.ECHILD})
+        self.assertIn(errno.ECHILD, failures, "the other user never met a child")
 
     @needs_root
     def test_execThatDoesNotComeToAnEnd_isAFailedStart(self):
