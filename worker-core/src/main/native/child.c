@@ -1,6 +1,7 @@
 #include "child.h"
 
 #include "sys.h"
+#include "tree.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -162,18 +163,12 @@ static void die_after(int seconds)
 /* Of an unreaped child: he may also have been killed before he came to exec, and that closes the pipe as well. */
 static bool has_executed(pid_t pid)
 {
-    char path[32], line[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return true; /* no /proc: nobody can tell */
-    line[n] = 0;
-    unsigned flags = 0;
-    char *name_end = strrchr(line, ')');
-    return !name_end || sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || !(flags & PF_FORKNOEXEC);
+    struct stat_line line;
+    int proc = open("/proc", O_PATH | O_CLOEXEC);
+    bool known = proc >= 0 && read_stat(proc, pid, &line);
+    if (proc >= 0)
+        close(proc);
+    return !known || !(line.flags & PF_FORKNOEXEC); /* without /proc nobody can tell */
 }
 
 struct failure child_start(const struct child *child, pid_t *pid)

@@ -28,7 +28,7 @@ enum { PID_LIMIT = 1 << 22, READINGS_MAX = 16 };
 #define QUICK_TURNS 2
 #endif
 
-enum { PARENT = 4, THREADS = 20 }; /* fields of /proc/PID/stat, as proc(5) counts them */
+enum { PARENT = 4, FLAGS = 9, THREADS = 20 }; /* fields of /proc/PID/stat, as proc(5) counts them */
 
 static const int64_t PATIENCE = 10 * SECOND, STALLED = SECOND, PAUSE_MIN = 10 * MILLISECOND, PAUSE_MAX = 100 * MILLISECOND;
 
@@ -45,13 +45,7 @@ struct scan {
     uint8_t *known; /* a bit for each pid that needs no look any more; touched only where there are processes */
 };
 
-struct stat_line {
-    pid_t parent;
-    bool dead;
-    char command[16];
-};
-
-static bool read_stat(int proc, pid_t pid, struct stat_line *out)
+bool read_stat(int proc, pid_t pid, struct stat_line *out)
 {
     char path[32], line[1024];
     snprintf(path, sizeof path, "%d/stat", pid);
@@ -79,6 +73,7 @@ static bool read_stat(int proc, pid_t pid, struct stat_line *out)
         at = end;
     }
     out->parent = (pid_t)values[0];
+    out->flags = (unsigned long)values[FLAGS - PARENT];
     /* The leader of a process whose other threads go on also looks like a zombie. */
     out->dead = (state == 'Z' || state == 'X') && values[THREADS - PARENT] <= 1;
     return true;

@@ -33,6 +33,17 @@ void sweep_turn(struct sweep *sweep, int64_t now);
 void sweep_reaped(struct sweep *sweep);
 void tree_spare(struct scan *scan, pid_t child);
 
+/* Of /proc/PID/stat, proc(5). */
+struct stat_line {
+    pid_t parent;
+    unsigned long flags; /* PF_... of linux/sched.h */
+    bool dead;
+    char command[16];
+};
+
+/* proc: a descriptor of /proc. */
+bool read_stat(int proc, pid_t pid, struct stat_line *out);
+
 size_t tree_survivors(struct survivor list[static SURVIVORS_MAX]);
 
 #endif

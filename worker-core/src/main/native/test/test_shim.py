@@ -1059,21 +1059,18 @@ class Deaths(ShimTest):
         connection = connected.connect()
         connection.until(lambda s: s.stdout == 1)
         launcher.process.stdin.close()
-        self.assert_died_with_the_worker_only(never_connected, connected, connection)
-        self.assertIsNone(launcher.process.poll())
-        stop = other.connect()
-        stop.stop()
-        self.assertEqual(other.wait(stop)["cause"], "STOP_REQUEST")
-        self.assertEqual(launcher.process.wait(PATIENCE), 0)
-        launcher.process.stdout.close()
-
-    def assert_died_with_the_worker_only(self, never_connected, connected, connection):
         self.await_lock(never_connected)
         self.assertEqual(connection.status.phase, 0)
         self.assertTrue(pathlib.Path(f"/proc/{connected.pid}").exists())
         connection.socket.close()
         self.assert_died_with_the_worker(connected)
         self.assert_died_with_the_worker(never_connected)
+        self.assertIsNone(launcher.process.poll())
+        stop = other.connect()
+        stop.stop()
+        self.assertEqual(other.wait(stop)["cause"], "STOP_REQUEST")
+        self.assertEqual(launcher.process.wait(PATIENCE), 0)
+        launcher.process.stdout.close()
 
     def test_launcher_killed_jobsOfAConnectedWorkerGoOnUntilItLeaves(self):
         launcher = self.new_launcher()

@@ -158,21 +158,14 @@ class LimitsTest {
 
     @Test
     void request_withoutAMessage_isMalformed() throws Exception {
-        Closing closing = new Closing();
-        ClientCall<byte[], byte[]> call =
-                server.channel("alice", WINDOW, server.port()).newCall(STREAMING, CallOptions.DEFAULT);
-        call.start(closing, new Metadata());
-        call.request(1);
-        call.halfClose();
+        Closing closing = new Closing(server.channel("alice", WINDOW, server.port()));
+        closing.call.halfClose();
         assertEquals(Reason.MALFORMED_BODY, closing.reason());
     }
 
     @Test
     void request_ofWhoMayNot_isRefusedUnread() throws Exception {
-        Closing closing = new Closing();
-        ClientCall<byte[], byte[]> call =
-                server.channel("mallory", WINDOW, server.port()).newCall(STREAMING, CallOptions.DEFAULT);
-        call.start(closing, new Metadata());
+        Closing closing = new Closing(server.channel("mallory", WINDOW, server.port()));
         // Neither a message nor an end of the request.
         assertEquals(Reason.PERMISSION_DENIED, closing.reason());
     }
@@ -187,10 +180,8 @@ class LimitsTest {
             ManagedChannel channel = other.channel("alice", WINDOW, other.port());
             List<Closing> closings = new ArrayList<>();
             for (int i = 0; i < RequestReception.MAX_AT_A_TIME; i++) {
-                Closing closing = new Closing();
-                ClientCall<byte[], byte[]> call = channel.newCall(STREAMING, CallOptions.DEFAULT);
-                call.start(closing, new Metadata());
-                call.sendMessage(new byte[100_000]);
+                Closing closing = new Closing(channel);
+                closing.call.sendMessage(new byte[100_000]);
                 closings.add(closing);
             }
             assertEquals("operator", other.client("bob").whoami().role());
@@ -201,9 +192,15 @@ class LimitsTest {
         }
     }
 
-    /** Waits for the end of a call. */
+    /** A StartJob call of which nothing is sent yet, and its end. */
     private static final class Closing extends ClientCall.Listener<byte[]> {
         private final CompletableFuture<StatusRuntimeException> status = new CompletableFuture<>();
+        private final ClientCall<byte[], byte[]> call;
+
+        Closing(ManagedChannel channel) {
+            call = channel.newCall(STREAMING, CallOptions.DEFAULT);
+            call.start(this, new Metadata());
+        }
 
         @Override
         public void onClose(Status end, Metadata trailers) {

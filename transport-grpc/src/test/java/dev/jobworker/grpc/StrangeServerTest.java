@@ -9,6 +9,7 @@ import com.google.protobuf.ByteString;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.GetCallerIdentityResponse;
 import dev.jobworker.api.v1.JobServiceGrpc;
@@ -61,7 +62,7 @@ class StrangeServerTest {
     void start() throws Exception {
         TestPki pki = TestPki.create(directory);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                .sslContext(Tls.server(pki.server().credentials(), (_, _) -> {}))
+                .sslContext(Tls.server(pki.server().credentials(), TlsCredentials.RefusalListener.NOBODY))
                 .addService(new JobService())
                 .addService(new Unavailable())
                 .build()

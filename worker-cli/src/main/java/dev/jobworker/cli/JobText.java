@@ -134,7 +134,7 @@ final class JobText {
         return job.status() instanceof JobStatus.Ended ended
                         && !ended.survivors().isEmpty()
                 ? Optional.of(ended.survivors().stream()
-                        .map(s -> Text.escape(s.command()) + " (pid " + s.pid() + ", uid " + s.uid() + ")")
+                        .map(survivor -> Text.escape(survivor.text()))
                         .collect(Collectors.joining(", ")))
                 : Optional.empty();
     }

@@ -1,5 +1,6 @@
 package dev.jobworker.cli;
 
+import dev.jobworker.api.auth.Pem;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -8,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -18,15 +18,11 @@ import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
-import java.util.EnumSet;
-import java.util.Set;
 
 /** The files of a certificate authority. Each appears whole or not at all. */
 final class PemFiles {
     private static final String PRIVATE = "rw-------";
     private static final String PUBLIC = "rw-r--r--";
-    private static final Set<PosixFilePermission> OTHERS =
-            EnumSet.range(PosixFilePermission.GROUP_READ, PosixFilePermission.OTHERS_EXECUTE);
 
     private PemFiles() {}
 
@@ -49,12 +45,9 @@ final class PemFiles {
     /** Reads a key that only its owner may use. */
     static PrivateKey key(Path file) throws IOException {
         try {
-            if (Files.getPosixFilePermissions(file).stream().anyMatch(OTHERS::contains)) {
-                throw new CliException(
-                        ExitCodes.USAGE, file + ": others than its owner may use this key (chmod 600 it)");
-            }
             String base64 =
                     Files.readString(file).replaceAll("-----[A-Z ]+-----", "").replaceAll("\\s", "");
+            Pem.refuseOthers(file);
             return KeyFactory.getInstance("EC")
                     .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(base64)));
         } catch (IOException | GeneralSecurityException | IllegalArgumentException e) {

@@ -64,7 +64,10 @@ record ExitRecord(
             return new JobStatus.Lost(lost, end);
         }
         if (exit == null && survivors != null && !survivors.isEmpty()) {
-            return new JobStatus.Lost("its main process could not be killed; survivors: " + describe(survivors), end);
+            return new JobStatus.Lost(
+                    "its main process could not be killed; survivors: "
+                            + survivors.stream().map(Survivor::text).collect(Collectors.joining(", ")),
+                    end);
         }
         if (exit == null || cause == null) {
             return new JobStatus.Lost("the exit record has no exit or no cause", end);
@@ -84,12 +87,6 @@ record ExitRecord(
                 end,
                 new Usage(micros(userCpuMicros), micros(systemCpuMicros), peakMemoryBytes),
                 survivors == null ? List.of() : survivors);
-    }
-
-    private static String describe(List<Survivor> survivors) {
-        return survivors.stream()
-                .map(s -> s.command() + " (pid " + s.pid() + ", uid " + s.uid() + ")")
-                .collect(Collectors.joining(", "));
     }
 
     private static Duration micros(long micros) {

@@ -211,10 +211,12 @@ final class OutputFiles implements AutoCloseable {
             }
             index.truncate(count * RECORD_BYTES);
             long tail = size - stdout - stderr;
+            long wholeStdout = stderrLast ? stdout : stdout + tail;
+            long wholeStderr = stderrLast ? stderr + tail : stderr;
             if (tail > 0) {
                 record.clear()
-                        .putLong(stdout + (stderrLast ? 0 : tail))
-                        .putLong(stderr + (stderrLast ? tail : 0))
+                        .putLong(wholeStdout)
+                        .putLong(wholeStderr)
                         .putLong(micros)
                         .putLong(size | (stderrLast ? STDERR_BIT : 0))
                         .flip();
@@ -224,7 +226,7 @@ final class OutputFiles implements AutoCloseable {
                     return new OutputInfo(stdout, stderr, 0, tail, true);
                 }
             }
-            return new OutputInfo(stdout + (stderrLast ? 0 : tail), stderr + (stderrLast ? tail : 0), 0, 0, true);
+            return new OutputInfo(wholeStdout, wholeStderr, 0, 0, true);
         }
     }
 

@@ -24,7 +24,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Reads PEM files (RFC 7468). Every error names the file. */
-final class Pem {
+public final class Pem {
     private static final long MAX_FILE_BYTES = 1 << 20;
     private static final Pattern BLOCK =
             Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\\s]*)-----END ([A-Z0-9 ]+)-----");
@@ -85,7 +85,8 @@ final class Pem {
         }
     }
 
-    private static void refuseOthers(Path file) throws IOException {
+    /** Refuses a key file that others than its owner may use. */
+    public static void refuseOthers(Path file) throws IOException {
         Set<PosixFilePermission> permissions;
         try {
             permissions = Files.getPosixFilePermissions(file);

@@ -90,18 +90,20 @@ public final class TlsCredentials {
     }
 
     public X509ExtendedTrustManager trustManager() {
-        return new OwnTrust((_, _) -> {});
+        return new OwnTrust(RefusalListener.NOBODY);
     }
 
     /** Who is told of client certificates that were refused, in the thread of the handshake: must not block. */
     @FunctionalInterface
     public interface RefusalListener {
+        RefusalListener NOBODY = (_, _) -> {};
+
         void refused(X509Certificate leaf, String why);
     }
 
     /** Returns a context of the two managers that never resumes a session, for transports that speak JSSE directly. */
     public SSLContext sslContext() {
-        return sslContext((_, _) -> {});
+        return sslContext(RefusalListener.NOBODY);
     }
 
     /** Returns a context like {@link #sslContext()} for a server that records refusals. */
