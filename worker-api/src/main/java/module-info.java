@@ -8,6 +8,7 @@ module dev.jobworker.api {
 
     exports dev.jobworker.api;
     exports dev.jobworker.api.auth;
+    exports dev.jobworker.api.transport;
     exports dev.jobworker.api.v1;
 
     // The policy file is read into records.

@@ -6,6 +6,7 @@ import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.Action;
 import dev.jobworker.api.auth.Identity;
 import dev.jobworker.api.auth.JobWorkerAccess;
+import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.v1.JobServiceGrpc;
 import dev.jobworker.api.v1.ServerServiceGrpc;
 import io.grpc.Context;

@@ -8,6 +8,8 @@ import dev.jobworker.api.ServerInfo;
 import dev.jobworker.api.Wire;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.api.transport.ResumingReader;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.GetJobRequest;
 import dev.jobworker.api.v1.GetJobResponse;
@@ -152,7 +154,7 @@ public final class GrpcJobWorker implements JobWorker {
 
     @Override
     public OutputReader output(JobId id, OutputQuery query) {
-        return new ResumingReader(channel, server, id, query, notices, retry);
+        return new ResumingReader(new GrpcOutputCalls(channel, server, id), server, id, query, notices, retry);
     }
 
     @Override
@@ -190,22 +192,7 @@ public final class GrpcJobWorker implements JobWorker {
     }
 
     private <A> A repeatable(Supplier<A> call) {
-        for (int failures = 1; ; failures++) {
-            try {
-                return call.get();
-            } catch (WorkerException failure) {
-                if (failures == Retry.ATTEMPTS || !GrpcErrors.isUnavailable(failure)) {
-                    throw failure;
-                }
-                try {
-                    Thread.sleep(retry.delay(failures));
-                } catch (InterruptedException ended) {
-                    Thread.currentThread().interrupt();
-                    throw failure;
-                }
-                // gRPC has a delay of its own, up to 2 min, in which it would only repeat the old failure.
-                channel.resetConnectBackoff();
-            }
-        }
+        // gRPC has a delay of its own, up to 2 min, in which it would only repeat the old failure.
+        return retry.repeat(call, GrpcErrors::isUnavailable, channel::resetConnectBackoff);
     }
 }

@@ -2,6 +2,8 @@ package dev.jobworker.grpc;
 
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.api.transport.RequestReception;
+import dev.jobworker.api.transport.WaitingCalls;
 import dev.jobworker.core.JobInput;
 import io.grpc.BindableService;
 import io.grpc.MethodDescriptor.Marshaller;

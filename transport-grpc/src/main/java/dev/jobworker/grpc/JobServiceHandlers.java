@@ -2,6 +2,7 @@ package dev.jobworker.grpc;
 
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Wire;
+import dev.jobworker.api.transport.WaitingCalls;
 import dev.jobworker.api.v1.DeleteJobRequest;
 import dev.jobworker.api.v1.DeleteJobResponse;
 import dev.jobworker.api.v1.GetJobRequest;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.ServerServiceGrpc;
 import dev.jobworker.core.JobId;

@@ -9,6 +9,7 @@ import com.google.protobuf.ByteString;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.GetJobRequest;
 import dev.jobworker.api.v1.JobServiceGrpc;

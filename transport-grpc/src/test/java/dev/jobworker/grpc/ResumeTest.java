@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;

@@ -10,6 +10,7 @@ import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.GetCallerIdentityResponse;
 import dev.jobworker.api.v1.JobServiceGrpc;

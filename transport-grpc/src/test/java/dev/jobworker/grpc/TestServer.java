@@ -5,6 +5,8 @@ import dev.jobworker.api.auth.AuditLog;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.Policy;
 import dev.jobworker.api.auth.Role;
+import dev.jobworker.api.transport.RequestReception;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobEngine;

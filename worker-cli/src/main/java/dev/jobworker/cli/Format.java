@@ -1,5 +1,7 @@
 package dev.jobworker.cli;
 
+import dev.jobworker.api.JsonWire;
+import dev.jobworker.api.Wire;
 import dev.jobworker.core.Job;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -15,8 +17,11 @@ enum Format {
         return switch (this) {
             case TABLE ->
                 jobs.stream().map(job -> JobText.details(job, coloured)).collect(Collectors.joining("\n"));
-            case JSON -> jobs.size() == 1 ? JobJson.document(jobs.getFirst()) : JobJson.document(jobs);
-            case JSONL -> jobs.stream().map(JobJson::line).collect(Collectors.joining());
+            case JSON -> jobs.size() == 1 ? JsonWire.document(Wire.toProto(jobs.getFirst())) + "\n" : list(jobs, false);
+            case JSONL ->
+                jobs.stream()
+                        .map(job -> JsonWire.line(Wire.toProto(job)) + "\n")
+                        .collect(Collectors.joining());
         };
     }
 
@@ -24,7 +29,7 @@ enum Format {
     String list(List<Job> jobs, boolean coloured) {
         return switch (this) {
             case TABLE -> JobText.table(jobs, coloured);
-            case JSON -> JobJson.document(jobs);
+            case JSON -> JsonWire.document(jobs.stream().map(Wire::toProto).toList()) + "\n";
             case JSONL -> show(jobs, false);
         };
     }

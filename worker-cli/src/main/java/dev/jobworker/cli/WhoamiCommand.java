@@ -1,6 +1,8 @@
 package dev.jobworker.cli;
 
 import dev.jobworker.api.CallerIdentity;
+import dev.jobworker.api.JsonWire;
+import dev.jobworker.api.Wire;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,8 +34,8 @@ final class WhoamiCommand implements Callable<Integer> {
                             "Identity:     " + Text.escape(caller.identity()) + "\nRole:         "
                                     + (caller.role().isEmpty() ? "none" : Text.escape(caller.role()))
                                     + "\nCertificate:  until " + caller.certificateExpireTime() + "\n";
-                        case JSON -> JobJson.document(caller, true);
-                        case JSONL -> JobJson.document(caller, false);
+                        case JSON -> JsonWire.document(Wire.toProto(caller)) + "\n";
+                        case JSONL -> JsonWire.line(Wire.toProto(caller)) + "\n";
                     });
             return ExitCodes.OK;
         });

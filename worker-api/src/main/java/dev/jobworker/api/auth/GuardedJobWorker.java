@@ -19,6 +19,7 @@ import dev.jobworker.core.StartRequest;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The engine as one identity may use it: every method is one {@link GuardedCall}. */
@@ -29,11 +30,13 @@ final class GuardedJobWorker implements JobWorker {
     private final JobWorkerAccess access;
     private final JobEngine engine;
     private final Identity caller;
+    private final Supplier<UUID> callIds;
 
-    GuardedJobWorker(JobWorkerAccess access, JobEngine engine, Identity caller) {
+    GuardedJobWorker(JobWorkerAccess access, JobEngine engine, Identity caller, Supplier<UUID> callIds) {
         this.access = access;
         this.engine = engine;
         this.caller = caller;
+        this.callIds = callIds;
     }
 
     @Override
@@ -190,6 +193,6 @@ final class GuardedJobWorker implements JobWorker {
     private static void nothingToCheck() {}
 
     private GuardedCall call(Action action, @Nullable JobId id) {
-        return new GuardedCall(access, engine, caller, action, UUID.randomUUID(), id, null);
+        return new GuardedCall(access, engine, caller, action, callIds.get(), id, null);
     }
 }

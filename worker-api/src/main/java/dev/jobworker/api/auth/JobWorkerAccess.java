@@ -97,7 +97,12 @@ public final class JobWorkerAccess {
 
     /** Returns the worker as {@code caller} may use it. Cheap: one can be made for each call. */
     public JobWorker as(Identity caller) {
-        return new GuardedJobWorker(this, engine, caller);
+        return new GuardedJobWorker(this, engine, caller, UUID::randomUUID);
+    }
+
+    /** Returns the worker for one call, whose audit lines have this id. */
+    public JobWorker as(Identity caller, UUID callId) {
+        return new GuardedJobWorker(this, engine, caller, () -> callId);
     }
 
     Policy policy() {

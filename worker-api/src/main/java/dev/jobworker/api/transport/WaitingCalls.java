@@ -1,4 +1,4 @@
-package dev.jobworker.grpc;
+package dev.jobworker.api.transport;
 
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
@@ -6,34 +6,36 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** The calls of a server that may wait long, so that its shutdown can end them. Thread-safe. */
-final class WaitingCalls {
+public final class WaitingCalls {
     private final Set<Runnable> enders = ConcurrentHashMap.newKeySet();
     private volatile boolean shutDown;
 
+    public WaitingCalls() {}
+
     /** Adds a call that {@code ender} ends, in whatever thread shuts the server down; at once if that has happened. */
-    void add(Runnable ender) {
+    public void add(Runnable ender) {
         enders.add(ender);
         if (shutDown) {
             ender.run();
         }
     }
 
-    void remove(Runnable ender) {
+    public void remove(Runnable ender) {
         enders.remove(ender);
     }
 
     /** Ends all calls, present and future. */
-    void shutDown() {
+    public void shutDown() {
         shutDown = true;
         enders.forEach(Runnable::run);
     }
 
-    int size() {
+    public int size() {
         return enders.size();
     }
 
     /** Returns what an ended call tells its client. */
-    static WorkerException shuttingDown() {
+    public static WorkerException shuttingDown() {
         return new WorkerException(Reason.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
 }

@@ -1,20 +1,11 @@
-package dev.jobworker.grpc;
+package dev.jobworker.api.transport;
 
 import dev.jobworker.api.Reason;
-import dev.jobworker.api.Wire;
 import dev.jobworker.api.WorkerException;
-import dev.jobworker.api.v1.JobServiceGrpc;
-import dev.jobworker.api.v1.StreamOutputResponse;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
-import io.grpc.CallOptions;
-import io.grpc.ClientCall;
-import io.grpc.ManagedChannel;
-import io.grpc.Metadata;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
@@ -26,16 +17,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Output of a job at the other end of a connection, byte-exact over as many connections as it takes.
  *
- * <p>Everything happens in the thread that calls {@link #next}; gRPC's thread only puts what arrives into a queue, and no more than
- * {@link #IN_FLIGHT} messages are asked for. When a call breaks, or the server shuts down, or nothing comes for longer than the server's heartbeats
+ * <p>Everything happens in the thread that calls {@link #next}; the transport's threads only put what arrives into a queue, and no more
+ * is there than was asked for. When a call breaks, or the server shuts down, or nothing comes for longer than the server's heartbeats
  * allow, another call asks for what follows the last byte received. An error of the contract is not retried. {@link #next} waits for the first
  * answer even if that takes longer than its caller wants to, so that a failure is always told.
  */
-final class ResumingReader implements OutputReader {
-    private static final int IN_FLIGHT = 2;
+public final class ResumingReader implements OutputReader {
     private static final long UNKNOWN = -1;
 
-    private final ManagedChannel channel;
+    private final OutputCalls calls;
     private final String server;
     private final JobId job;
     private final OutputQuery query;
@@ -56,17 +46,16 @@ final class ResumingReader implements OutputReader {
     private volatile boolean reached;
 
     // Written under the lock of this, so that close() by another thread misses no call.
-    private volatile @Nullable Call call;
+    private volatile @Nullable Attempt attempt;
     private volatile boolean closed;
 
-    ResumingReader(
-            ManagedChannel channel,
-            String server,
-            JobId job,
-            OutputQuery query,
-            Consumer<String> notices,
-            Retry retry) {
-        this.channel = channel;
+    /**
+     * @param server its name, for messages
+     * @param notices told in one sentence when a broken stream is being resumed
+     */
+    public ResumingReader(
+            OutputCalls calls, String server, JobId job, OutputQuery query, Consumer<String> notices, Retry retry) {
+        this.calls = calls;
         this.server = server;
         this.job = job;
         this.query = query;
@@ -75,46 +64,42 @@ final class ResumingReader implements OutputReader {
         this.nextOffset = query.from() instanceof OutputQuery.From.Offset(long offset) ? offset : UNKNOWN;
     }
 
-    /** What gRPC's thread tells {@link #next}; {@code of} is the call that it belongs to, perhaps an abandoned one. */
+    /** What the transport tells {@link #next}; {@code of} is the attempt that it belongs to, perhaps an abandoned one. */
     private sealed interface Arrival {
-        record Message(Call of, StreamOutputResponse message) implements Arrival {}
+        record Event(Attempt of, OutputEvent event) implements Arrival {}
 
-        record Ended(Call of, StatusRuntimeException status) implements Arrival {}
+        record Ended(Attempt of, WorkerException failure) implements Arrival {}
 
         record Closed() implements Arrival {}
     }
 
-    /** One StreamOutput call. */
-    private final class Call extends ClientCall.Listener<StreamOutputResponse> {
-        private final ClientCall<?, ?> grpcCall;
-        /** When it came last, or was last asked for more: who does not ask hears nothing. */
+    /** One call for the rest of the output. */
+    private final class Attempt implements OutputCalls.Receiver {
+        private final OutputCalls.Call call;
+        /** When something came last, or was last asked for: who does not ask hears nothing. */
         private volatile long lastSign = System.nanoTime();
 
         private boolean first = true;
 
-        Call(OutputQuery rest) {
-            var newCall = channel.newCall(JobServiceGrpc.getStreamOutputMethod(), CallOptions.DEFAULT);
-            grpcCall = newCall;
-            newCall.start(this, new Metadata());
-            newCall.request(IN_FLIGHT);
-            newCall.sendMessage(Wire.outputRequest(job, rest));
-            newCall.halfClose();
+        @SuppressWarnings("ThisEscapedInObjectConstruction") // what it is told goes into a queue, to be read later
+        Attempt(OutputQuery rest) {
+            call = calls.open(rest, this);
         }
 
         @Override
-        public void onHeaders(Metadata headers) {
+        public void reached() {
             reached = true;
         }
 
         @Override
-        public void onMessage(StreamOutputResponse message) {
+        public void event(OutputEvent event) {
             lastSign = System.nanoTime();
-            arrivals.add(new Arrival.Message(this, message));
+            arrivals.add(new Arrival.Event(this, event));
         }
 
         @Override
-        public void onClose(Status status, Metadata trailers) {
-            arrivals.add(new Arrival.Ended(this, status.asRuntimeException(trailers)));
+        public void ended(WorkerException failure) {
+            arrivals.add(new Arrival.Ended(this, failure));
         }
     }
 
@@ -124,7 +109,7 @@ final class ResumingReader implements OutputReader {
         long wait = TimeUnit.NANOSECONDS.convert(maxWait);
         OutputEvent event = end;
         while (event == null) {
-            Call current = call;
+            Attempt current = attempt;
             long now = System.nanoTime();
             if (current == null && now - retryAt >= 0) {
                 current = open();
@@ -139,51 +124,47 @@ final class ResumingReader implements OutputReader {
             } else if (untilIdle <= untilStep) {
                 event = new OutputEvent.Idle(nextOffset);
             } else if (current != null) {
-                resumeLater(Status.UNAVAILABLE
-                        .withDescription("nothing came for " + retry.silence().toSeconds() + " s")
-                        .asRuntimeException());
+                resumeLater(new WorkerException(
+                        Reason.CONNECTION_FAILED,
+                        "nothing came from " + server + " for "
+                                + retry.silence().toSeconds() + " s"));
             }
         }
         return event;
     }
 
-    private synchronized Call open() {
+    private synchronized Attempt open() {
         if (closed) {
             throw closed();
         }
-        if (failures > 0) {
-            // gRPC has a delay of its own, up to 2 min, in which it would only repeat the old failure.
-            channel.resetConnectBackoff();
-        }
         OutputQuery.From from = nextOffset == UNKNOWN ? query.from() : new OutputQuery.From.Offset(nextOffset);
-        Call opened = new Call(new OutputQuery(query.view(), from, query.follow(), query.limitBytes() - received));
-        call = opened;
+        Attempt opened =
+                new Attempt(new OutputQuery(query.view(), from, query.follow(), query.limitBytes() - received));
+        attempt = opened;
         return opened;
     }
 
     private @Nullable OutputEvent take(Arrival arrival) {
         return switch (arrival) {
             case Arrival.Closed() -> throw closed();
-            case Arrival.Message(Call of, StreamOutputResponse message) -> of == call ? take(of, message) : null;
-            case Arrival.Ended(Call of, StatusRuntimeException status) -> {
-                if (of == call) {
-                    resumeLater(status);
+            case Arrival.Event(Attempt of, OutputEvent event) -> of == attempt ? take(of, event) : null;
+            case Arrival.Ended(Attempt of, WorkerException failure) -> {
+                if (of == attempt) {
+                    resumeLater(failure);
                 }
                 yield null;
             }
         };
     }
 
-    private @Nullable OutputEvent take(Call of, StreamOutputResponse message) {
-        OutputEvent event = Wire.fromProto(message).orElse(null);
+    private @Nullable OutputEvent take(Attempt of, OutputEvent event) {
         of.lastSign = System.nanoTime();
-        of.grpcCall.request(1);
+        of.call.request();
         answered = true;
         // The first answer of a call may be an empty one, which is no progress yet.
         failures = of.first && event instanceof OutputEvent.Idle ? failures : 0;
         of.first = false;
         return switch (event) {
-            case null -> null;
             case OutputEvent.Chunk chunk -> {
                 int size = chunk.bytes().remaining();
                 advance(chunk.offset(), size);
@@ -213,12 +194,11 @@ final class ResumingReader implements OutputReader {
         nextOffset = offset + size;
     }
 
-    private void resumeLater(StatusRuntimeException status) {
+    private void resumeLater(WorkerException failure) {
         abandon();
-        WorkerException failure = GrpcErrors.toWorkerException(status, server);
         long now = System.nanoTime();
         firstFailure = failures++ == 0 ? now : firstFailure;
-        if (!mayPass(failure.reason()) || channel.isShutdown() || (!reached && failures >= Retry.ATTEMPTS)) {
+        if (!mayPass(failure.reason()) || calls.isClosed() || (!reached && failures >= Retry.ATTEMPTS)) {
             throw failure;
         }
         if (now - firstFailure > retry.giveUp().toNanos()) {
@@ -245,10 +225,10 @@ final class ResumingReader implements OutputReader {
     }
 
     private synchronized void abandon() {
-        Call abandoned = call;
+        Attempt abandoned = attempt;
         if (abandoned != null) {
-            call = null;
-            abandoned.grpcCall.cancel("abandoned by the reader", null);
+            attempt = null;
+            abandoned.call.cancel();
         }
     }
 

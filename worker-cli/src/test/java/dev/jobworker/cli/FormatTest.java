@@ -15,7 +15,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.json.JsonMapper;
 
-final class JobJsonTest {
+final class FormatTest {
     private static final JsonMapper JSON = new JsonMapper();
 
     @Test
@@ -44,9 +44,9 @@ final class JobJsonTest {
                  "usage":{"userCpu":"1.5s","systemCpu":"0.000001s","peakMemoryBytes":1048576},"survivors":[],
                  "output":{"combinedBytes":7,"stdoutBytes":3,"stderrBytes":4,"earliestOffset":0,"truncatedBytes":0,"complete":true}}
                 """;
-        assertEquals(JSON.readTree(expected), JSON.readTree(JobJson.line(job)));
-        assertEquals(1, JobJson.line(job).lines().count());
-        assertEquals(JSON.readTree(expected), JSON.readTree(JobJson.document(job)));
+        assertEquals(JSON.readTree(expected), JSON.readTree(Format.JSONL.show(List.of(job), false)));
+        assertEquals(1, Format.JSONL.show(List.of(job), false).lines().count());
+        assertEquals(JSON.readTree(expected), JSON.readTree(Format.JSON.show(List.of(job), false)));
     }
 
     @Test

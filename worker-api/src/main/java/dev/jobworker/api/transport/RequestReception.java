@@ -1,4 +1,4 @@
-package dev.jobworker.grpc;
+package dev.jobworker.api.transport;
 
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
@@ -13,25 +13,25 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Bounds the memory of requests that are on their way: of one identity {@link #MAX_AT_A_TIME} are received at a time, the others wait unread,
- * where HTTP/2 flow control holds them, and each must be there within {@link #MAX_TIME}. So nobody fills the server with requests that he never
+ * where flow control holds them, and each must be there within {@link #MAX_TIME}. So nobody fills the server with requests that he never
  * finishes.
  *
- * <p>Thread-safe. The timer's thread, "jobworker-grpc-timer", only closes calls. Identities are those of the policy, so they are few.
+ * <p>Thread-safe. The timer's thread, "jobworker-reception", only closes calls. Identities are those of the policy, so they are few.
  */
-final class RequestReception implements AutoCloseable {
-    static final int MAX_AT_A_TIME = 16;
+public final class RequestReception implements AutoCloseable {
+    public static final int MAX_AT_A_TIME = 16;
     private static final Duration MAX_TIME = Duration.ofSeconds(30);
 
     private final Duration maxTime;
     private final ConcurrentMap<String, Semaphore> turns = new ConcurrentHashMap<>();
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
-            1, Thread.ofPlatform().name("jobworker-grpc-timer").daemon().factory());
+            1, Thread.ofPlatform().name("jobworker-reception").daemon().factory());
 
-    RequestReception() {
+    public RequestReception() {
         this(MAX_TIME);
     }
 
-    RequestReception(Duration maxTime) {
+    public RequestReception(Duration maxTime) {
         this.maxTime = maxTime;
         timer.setRemoveOnCancelPolicy(true); // almost every request is there in time
     }
@@ -42,7 +42,7 @@ final class RequestReception implements AutoCloseable {
      * @param onTooSlow run, if {@link Turn#end} has not been called in time, by the timer's thread
      * @throws WorkerException SERVER_OVERLOADED if there is no turn in time
      */
-    Turn await(String identity, Runnable onTooSlow) {
+    public Turn await(String identity, Runnable onTooSlow) {
         Semaphore free = turns.computeIfAbsent(identity, _ -> new Semaphore(MAX_AT_A_TIME, true));
         try {
             if (!free.tryAcquire(maxTime.toNanos(), TimeUnit.NANOSECONDS)) {
@@ -57,7 +57,7 @@ final class RequestReception implements AutoCloseable {
     }
 
     /** Returns what the caller of a request that is not there in time is told. */
-    static WorkerException tooSlow() {
+    public static WorkerException tooSlow() {
         return new WorkerException(Reason.SERVER_OVERLOADED, "the request did not come in time");
     }
 
@@ -67,7 +67,7 @@ final class RequestReception implements AutoCloseable {
     }
 
     /** The reception of one request. */
-    final class Turn {
+    public final class Turn {
         private final Semaphore free;
         private final AtomicBoolean ended = new AtomicBoolean();
         private final Future<?> timeout;
@@ -85,7 +85,7 @@ final class RequestReception implements AutoCloseable {
         }
 
         /** The request is there, or will never be. Returns false if it ended before, for example because it took too long. */
-        boolean end() {
+        public boolean end() {
             timeout.cancel(false);
             return release();
         }

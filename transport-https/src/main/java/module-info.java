@@ -1,2 +1,0 @@
-/** The HTTPS/JSON transport. Not built yet: this module holds its place. */
-module dev.jobworker.https {}
