@@ -6,22 +6,17 @@ import com.google.rpc.ErrorInfo;
 import dev.jobworker.api.CoreFailures;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.ConnectionFailure;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
-import javax.net.ssl.SSLException;
 
 /** The one place where errors of the contract become errors of gRPC, and back. */
 final class GrpcErrors {
     /** The domain of every ErrorInfo (google/rpc/error_details.proto). */
     static final String DOMAIN = "jobworker.dev";
-
-    /** How JSSE reports that the other side refused the own certificate (alerts of RFC 8446 section 6.2). */
-    private static final Pattern CERTIFICATE_ALERT = Pattern.compile(
-            "Received fatal alert: (bad_certificate|unsupported_certificate|certificate_.*|unknown_ca|access_denied)");
 
     private static final int MAX_TEXT = 400;
 
@@ -79,7 +74,7 @@ final class GrpcErrors {
             case UNIMPLEMENTED -> new WorkerException(Reason.UNKNOWN_PATH, message, Map.of(), failure);
             case DEADLINE_EXCEEDED ->
                 new WorkerException(Reason.CONNECTION_FAILED, server + " did not answer in time", Map.of(), failure);
-            default -> connectionFailed(failure, message, server);
+            default -> ConnectionFailure.of(failure, message, server);
         };
     }
 
@@ -113,24 +108,5 @@ final class GrpcErrors {
             return Optional.empty();
         }
         return Optional.empty();
-    }
-
-    // gRPC itself says only "io exception"; what happened is in the causes.
-    private static WorkerException connectionFailed(StatusRuntimeException failure, String message, String server) {
-        String why = message;
-        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
-            why = cause.getMessage() == null ? why : cause.getMessage();
-            if (cause instanceof SSLException) {
-                break;
-            }
-        }
-        return CERTIFICATE_ALERT.matcher(why).find()
-                ? new WorkerException(
-                        Reason.CERTIFICATE_REJECTED,
-                        server + " refused the certificate of this client: " + why,
-                        Map.of(),
-                        failure)
-                : new WorkerException(
-                        Reason.CONNECTION_FAILED, "no connection to " + server + ": " + why, Map.of(), failure);
     }
 }

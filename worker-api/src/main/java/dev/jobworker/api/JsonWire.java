@@ -20,9 +20,11 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
@@ -43,7 +45,7 @@ import tools.jackson.databind.node.ObjectNode;
  * numbers, bytes are base64. A fact that does not exist is left out; one that has a value, zero or an empty list too, is there. {@code JobSpec.environment}
  * is only in requests.
  *
- * <p>Readers are strict: an unknown or repeated name, a wrong type, an unknown value, anything after the end is an error.
+ * <p>Readers of requests are strict: an unknown or repeated name, a wrong type, an unknown value, anything after the end is an error.
  */
 public final class JsonWire {
     /** More than the deepest message has. */
@@ -89,6 +91,25 @@ public final class JsonWire {
         ArrayNode array = JSON.createArrayNode();
         messages.forEach(message -> array.add(node(message)));
         return INDENTED.writeValueAsString(array);
+    }
+
+    /** Returns a request as one line: only what is not the default, and without the fields that travel {@code elsewhere}, by their names in the proto. */
+    public static String request(Message message, Set<String> elsewhere) {
+        return JSON.writeValueAsString(given(message, elsewhere));
+    }
+
+    private static ObjectNode given(Message message, Set<String> elsewhere) {
+        ObjectNode object = JSON.createObjectNode();
+        message.getAllFields().forEach((field, value) -> {
+            if (!elsewhere.contains(field.getName())) {
+                object.set(
+                        field.getJsonName(),
+                        value instanceof Message nested && !isTextual(field)
+                                ? given(nested, Set.of())
+                                : node(field, value));
+            }
+        });
+        return object;
     }
 
     private static ObjectNode node(MessageOrBuilder message) {
@@ -174,21 +195,14 @@ public final class JsonWire {
     // ---- Reading
 
     /**
-     * Reads an object in UTF-8.
+     * Reads a request, an object in UTF-8.
      *
      * @param elsewhere names in the proto of fields that are not read here, because they come in another way
      * @throws WorkerException MALFORMED_BODY, or INVALID_FIELD naming the field
      */
-    public static <B extends Message.Builder> B read(byte[] json, B into, Set<String> elsewhere) {
+    public static <B extends Message.Builder> B readRequest(byte[] json, B into, Set<String> elsewhere) {
         try {
-            String text = StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(json))
-                    .toString();
-            if (!(JSON.readTree(text) instanceof ObjectNode object)) {
-                throw malformed("it is not an object");
-            }
-            read(object, into, elsewhere, "");
+            read(parse(json), into, new Strictness(true, elsewhere), "");
             return into;
         } catch (CharacterCodingException notUtf8) {
             throw malformed("it is not UTF-8");
@@ -197,15 +211,52 @@ public final class JsonWire {
         }
     }
 
-    private static void read(ObjectNode object, Message.Builder into, Set<String> elsewhere, String path) {
-        Descriptor type = into.getDescriptorForType();
+    /**
+     * Reads an answer. Names and values of enums that a newer server may send are passed over.
+     *
+     * @throws WorkerException INTERNAL for what makes no sense
+     */
+    public static <B extends Message.Builder> B readAnswer(byte[] json, B into) {
+        return Fields.understood(() -> {
+            try {
+                read(parse(json), into, new Strictness(false, Set.of()), "");
+                return into;
+            } catch (CharacterCodingException | JacksonException | WorkerException nonsense) {
+                throw new IllegalArgumentException(nonsense.getMessage(), nonsense);
+            }
+        });
+    }
+
+    private record Strictness(boolean strict, Set<String> elsewhere) {
+        Strictness nested() {
+            return new Strictness(strict, Set.of());
+        }
+    }
+
+    private static ObjectNode parse(byte[] json) throws CharacterCodingException {
+        String text = StandardCharsets.UTF_8
+                .newDecoder()
+                .decode(ByteBuffer.wrap(json))
+                .toString();
+        if (JSON.readTree(text) instanceof ObjectNode object) {
+            return object;
+        }
+        throw malformed("it is not an object");
+    }
+
+    private static void read(ObjectNode object, Message.Builder into, Strictness strictness, String path) {
         for (Map.Entry<String, JsonNode> property : object.properties()) {
-            FieldDescriptor field = type.getFields().stream()
-                    .filter(f -> f.getJsonName().equals(property.getKey()) && !elsewhere.contains(f.getName()))
-                    .findFirst()
-                    .orElseThrow(() -> Fields.invalid(path + brief(property.getKey()), "is not known"));
-            checkAlternatives(field, into, path);
-            read(property.getValue(), field, into, path + field.getName());
+            Optional<FieldDescriptor> known = into.getDescriptorForType().getFields().stream()
+                    .filter(f ->
+                            f.getJsonName().equals(property.getKey()) && !strictness.elsewhere.contains(f.getName()))
+                    .findFirst();
+            if (known.isPresent()) {
+                FieldDescriptor field = known.get();
+                checkAlternatives(field, into, path);
+                read(property.getValue(), field, into, strictness.nested(), path + field.getName());
+            } else if (strictness.strict) {
+                throw Fields.invalid(path + brief(property.getKey()), "is not known");
+            }
         }
     }
 
@@ -220,7 +271,8 @@ public final class JsonWire {
         }
     }
 
-    private static void read(JsonNode value, FieldDescriptor field, Message.Builder into, String path) {
+    private static void read(
+            JsonNode value, FieldDescriptor field, Message.Builder into, Strictness strictness, String path) {
         if (field.isMapField()) {
             FieldDescriptor valueField = field.getMessageType().findFieldByName("value");
             object(value, path)
@@ -229,15 +281,20 @@ public final class JsonWire {
                             into,
                             field,
                             string(entry.getKey(), path),
-                            single(entry.getValue(), valueField, into, path)));
+                            single(entry.getValue(), valueField, into, strictness, path)));
         } else if (field.isRepeated()) {
             if (!value.isArray()) {
                 throw Fields.invalid(path, "is not an array");
             }
-            value.forEach(element -> into.addRepeatedField(field, single(element, field, into, path)));
-        } else {
-            into.setField(field, single(value, field, into, path));
+            value.forEach(element -> into.addRepeatedField(field, single(element, field, into, strictness, path)));
+        } else if (strictness.strict || isKnown(value, field)) {
+            into.setField(field, single(value, field, into, strictness, path));
         }
+    }
+
+    private static boolean isKnown(JsonNode value, FieldDescriptor field) {
+        return field.getJavaType() != FieldDescriptor.JavaType.ENUM
+                || (value.isString() && findConstant(field.getEnumType(), value.stringValue()) != null);
     }
 
     private static ObjectNode object(JsonNode value, String path) {
@@ -257,7 +314,8 @@ public final class JsonWire {
                         .build());
     }
 
-    private static Object single(JsonNode value, FieldDescriptor field, Message.Builder into, String path) {
+    private static Object single(
+            JsonNode value, FieldDescriptor field, Message.Builder into, Strictness strictness, String path) {
         return switch (field.getJavaType()) {
             case BOOLEAN -> {
                 if (!value.isBoolean()) {
@@ -277,7 +335,7 @@ public final class JsonWire {
                 }
                 Message.Builder nested = into.newBuilderForField(field);
                 // As core names the fields of a spec.
-                read(object(value, path), nested, Set.of(), path.equals("spec") ? "" : path + ".");
+                read(object(value, path), nested, strictness, path.equals("spec") ? "" : path + ".");
                 yield nested.build();
             }
             case STRING, ENUM, BYTE_STRING -> parse(field, string(value, path), path);
@@ -285,6 +343,7 @@ public final class JsonWire {
         };
     }
 
+    /** Whether it is a message that JSON has as a string. */
     private static boolean isTextual(FieldDescriptor field) {
         Descriptor type = field.getMessageType();
         return type.equals(com.google.protobuf.Duration.getDescriptor()) || type.equals(Timestamp.getDescriptor());
@@ -374,8 +433,8 @@ public final class JsonWire {
     }
 
     private static EnumValueDescriptor constant(EnumDescriptor type, String text, String path) {
-        EnumValueDescriptor constant = type.findValueByName(prefix(type) + text);
-        if (constant == null || constant.getNumber() == 0) {
+        EnumValueDescriptor constant = findConstant(type, text);
+        if (constant == null) {
             throw Fields.invalid(
                     path,
                     "is none of "
@@ -388,6 +447,11 @@ public final class JsonWire {
                                             .toList()));
         }
         return constant;
+    }
+
+    private static @Nullable EnumValueDescriptor findConstant(EnumDescriptor type, String text) {
+        EnumValueDescriptor constant = type.findValueByName(prefix(type) + text);
+        return constant == null || constant.getNumber() == 0 ? null : constant;
     }
 
     /** Returns "JOB_STATE_" for JobState, as the lint rules of the proto have it. */

@@ -67,7 +67,7 @@ public final class RequestReception implements AutoCloseable {
     }
 
     /** The reception of one request. */
-    public final class Turn {
+    public final class Turn implements AutoCloseable {
         private final Semaphore free;
         private final AtomicBoolean ended = new AtomicBoolean();
         private final Future<?> timeout;
@@ -88,6 +88,12 @@ public final class RequestReception implements AutoCloseable {
         public boolean end() {
             timeout.cancel(false);
             return release();
+        }
+
+        /** The same as {@link #end}. */
+        @Override
+        public void close() {
+            end();
         }
 
         private boolean release() {

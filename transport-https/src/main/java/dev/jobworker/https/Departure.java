@@ -1,0 +1,68 @@
+package dev.jobworker.https;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
+
+/**
+ * Tells when the client of HTTP/1.1 closes its connection while it waits for an answer. HTTP/2 tells that itself; in HTTP/1.1 it shows only when
+ * somebody reads, which Jetty does not before the answer is complete. So the connection is watched here, and is not used again.
+ *
+ * <p>Everything runs in Jetty's threads and does not block. What the client sends on instead of closing is thrown away with the connection.
+ */
+final class Departure implements Callback {
+    private final EndPoint endPoint;
+    private final Runnable onGone;
+
+    private Departure(EndPoint endPoint, Runnable onGone) {
+        this.endPoint = endPoint;
+        this.onGone = onGone;
+    }
+
+    /** Begins to watch, if this is HTTP/1: right before the answer is begun, which ends with the connection then. */
+    static void watch(Request request, Response response, Runnable onGone) {
+        HttpVersion version = request.getConnectionMetaData().getHttpVersion();
+        if (version.getVersion() <= HttpVersion.HTTP_1_1.getVersion()) {
+            response.getHeaders().put(HttpHeader.CONNECTION, "close");
+            EndPoint endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
+            endPoint.tryFillInterested(new Departure(endPoint, onGone));
+        }
+    }
+
+    /** There is something to read: an end, bytes, or a record of TLS itself. */
+    @Override
+    public void succeeded() {
+        try {
+            ByteBuffer one = BufferUtil.allocate(1);
+            int count = endPoint.fill(one);
+            if (count < 0) {
+                onGone.run();
+            } else if (count == 0) {
+                endPoint.tryFillInterested(this);
+            }
+        } catch (IOException broken) {
+            onGone.run();
+        }
+    }
+
+    @Override
+    public void failed(Throwable failure) {
+        if (failure instanceof TimeoutException && endPoint.isOpen()) {
+            endPoint.tryFillInterested(this); // a silent job is no reason to end
+        } else {
+            onGone.run();
+        }
+    }
+
+    @Override
+    public InvocationType getInvocationType() {
+        return InvocationType.NON_BLOCKING;
+    }
+}

@@ -1,0 +1,257 @@
+package dev.jobworker.https;
+
+import com.google.protobuf.Message;
+import dev.jobworker.api.CallerIdentity;
+import dev.jobworker.api.JobPage;
+import dev.jobworker.api.JobQuery;
+import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.JsonWire;
+import dev.jobworker.api.Reason;
+import dev.jobworker.api.ServerInfo;
+import dev.jobworker.api.Wire;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.auth.TlsCredentials;
+import dev.jobworker.api.transport.ConnectionFailure;
+import dev.jobworker.api.transport.ResumingReader;
+import dev.jobworker.api.transport.Retry;
+import dev.jobworker.api.v1.GetCallerIdentityResponse;
+import dev.jobworker.api.v1.GetServerInfoResponse;
+import dev.jobworker.api.v1.ListJobsResponse;
+import dev.jobworker.core.Job;
+import dev.jobworker.core.JobId;
+import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.OutputQuery;
+import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.Signal;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpTimeoutException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A worker at the other end of HTTPS.
+ *
+ * <p>A call fails when there is no answer within 30 s. A call that may be repeated without harm ({@link #start} has its request id) is tried again,
+ * twice and at once, when the connection fails; {@link #signal} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
+ */
+public final class HttpsJobWorker implements JobWorker {
+    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration DEADLINE = Duration.ofSeconds(30);
+    private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
+
+    private final String server;
+    private final URI base;
+    private final HttpClient client;
+    private final Consumer<String> notices;
+    private final Retry retry;
+    private volatile boolean closed;
+
+    private HttpsJobWorker(
+            String host,
+            int port,
+            TlsCredentials credentials,
+            HttpClient.Version version,
+            Consumer<String> notices,
+            Retry retry) {
+        this.server = host + ":" + port;
+        this.base = URI.create("https://" + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port);
+        this.notices = notices;
+        this.retry = retry;
+        this.client = HttpClient.newBuilder()
+                .sslContext(credentials.sslContext())
+                .sslParameters(TlsCredentials.parameters())
+                .version(version)
+                .proxy(HttpClient.Builder.NO_PROXY)
+                .connectTimeout(CONNECT_TIMEOUT)
+                .build();
+    }
+
+    /**
+     * Returns a client of the server at {@code host:port}. Connects at the first call, by HTTP/2.
+     *
+     * @param notices told in one sentence when a broken stream is being resumed
+     */
+    public static JobWorker connect(String host, int port, TlsCredentials credentials, Consumer<String> notices) {
+        return connect(host, port, credentials, HttpClient.Version.HTTP_2, notices, Retry.DEFAULTS);
+    }
+
+    static JobWorker connect(
+            String host,
+            int port,
+            TlsCredentials credentials,
+            HttpClient.Version version,
+            Consumer<String> notices,
+            Retry retry) {
+        return new HttpsJobWorker(host, port, credentials, version, notices, retry);
+    }
+
+    @Override
+    public Job start(UUID requestId, JobSpec spec) {
+        HttpRequest request = request(Operation.START_JOB, "", "", DEADLINE)
+                .header("Idempotency-Key", requestId.toString())
+                .header("Content-Type", Exchange.JSON)
+                .method(
+                        "POST",
+                        BodyPublishers.ofString(
+                                JsonWire.request(Wire.startRequest(requestId, spec), Set.of("request_id"))))
+                .build();
+        return job(repeatable(() -> call(request)));
+    }
+
+    @Override
+    public Job get(JobId id) {
+        HttpRequest request =
+                request(Operation.GET_JOB, id.toString(), "", DEADLINE).build();
+        return job(repeatable(() -> call(request)));
+    }
+
+    @Override
+    public Job await(JobId id, Duration maxWait) throws InterruptedException {
+        long start = System.nanoTime();
+        Duration deadline = (maxWait.compareTo(MAX_WAIT) < 0 ? maxWait : MAX_WAIT).plus(AWAIT_MARGIN);
+        Supplier<byte[]> call = () -> {
+            Duration left = maxWait.minusNanos(System.nanoTime() - start);
+            // A negative wait is for the server to refuse.
+            Duration wait = left.isNegative() && !maxWait.isNegative() ? Duration.ZERO : left;
+            String query = Parameters.OF_GET.write(Wire.awaitRequest(id, wait));
+            return call(
+                    request(Operation.GET_JOB, id.toString(), query, deadline).build());
+        };
+        try {
+            return job(repeatable(call));
+        } catch (WorkerException failure) {
+            if (Thread.interrupted()) {
+                throw new InterruptedException();
+            }
+            throw failure;
+        }
+    }
+
+    @Override
+    public JobPage list(JobQuery query) {
+        HttpRequest request = request(
+                        Operation.LIST_JOBS, "", Parameters.OF_LIST.write(Wire.listRequest(query)), DEADLINE)
+                .build();
+        return Wire.fromProto(JsonWire.readAnswer(repeatable(() -> call(request)), ListJobsResponse.newBuilder())
+                .build());
+    }
+
+    @Override
+    public Job stop(JobId id, Duration gracePeriod) {
+        HttpRequest request = order(Operation.STOP_JOB, id, Wire.stopRequest(id, gracePeriod));
+        return job(repeatable(() -> call(request)));
+    }
+
+    @Override
+    public Job signal(JobId id, Signal signal) {
+        return job(call(order(Operation.SIGNAL_JOB, id, Wire.signalRequest(id, signal))));
+    }
+
+    @Override
+    public void delete(JobId id) {
+        call(request(Operation.DELETE_JOB, id.toString(), "", DEADLINE).build());
+    }
+
+    @Override
+    public OutputReader output(JobId id, OutputQuery query) {
+        HttpsOutputCalls calls = new HttpsOutputCalls(
+                client,
+                server,
+                wanted -> request(
+                        Operation.STREAM_OUTPUT,
+                        id.toString(),
+                        Parameters.OF_OUTPUT.write(Wire.outputRequest(id, wanted)),
+                        null),
+                () -> closed);
+        return new ResumingReader(calls, server, id, query, notices, retry);
+    }
+
+    @Override
+    public CallerIdentity whoami() {
+        HttpRequest request =
+                request(Operation.GET_CALLER_IDENTITY, "", "", DEADLINE).build();
+        return Wire.fromProto(
+                JsonWire.readAnswer(repeatable(() -> call(request)), GetCallerIdentityResponse.newBuilder())
+                        .build());
+    }
+
+    @Override
+    public ServerInfo serverInfo() {
+        HttpRequest request =
+                request(Operation.GET_SERVER_INFO, "", "", DEADLINE).build();
+        return Wire.fromProto(JsonWire.readAnswer(repeatable(() -> call(request)), GetServerInfoResponse.newBuilder())
+                .build());
+    }
+
+    /** Ends open calls and closes the connections. */
+    @Override
+    public void close() {
+        closed = true;
+        client.shutdownNow();
+        client.close();
+    }
+
+    private HttpRequest.Builder request(Operation operation, String jobId, String query, @Nullable Duration deadline) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(base.resolve(operation.path(jobId) + query))
+                .method(operation.method(), BodyPublishers.noBody());
+        return deadline == null ? request : request.timeout(deadline);
+    }
+
+    private HttpRequest order(Operation operation, JobId id, Message order) {
+        return request(operation, id.toString(), "", DEADLINE)
+                .header("Content-Type", Exchange.JSON)
+                .method("POST", BodyPublishers.ofString(JsonWire.request(order, Set.of("job_id"))))
+                .build();
+    }
+
+    private static Job job(byte[] answer) {
+        return Wire.fromProto(JsonWire.readAnswer(answer, dev.jobworker.api.v1.Job.newBuilder())
+                .build());
+    }
+
+    /** Returns the body of a good answer. */
+    private byte[] call(HttpRequest request) {
+        try {
+            HttpResponse<byte[]> response = client.send(request, BodyHandlers.ofByteArray());
+            if (response.statusCode() / 100 == 2) {
+                return response.body();
+            }
+            throw Problem.read(response.statusCode(), response.body(), server);
+        } catch (IOException failure) {
+            throw failed(failure, server);
+        } catch (InterruptedException ended) {
+            Thread.currentThread().interrupt();
+            throw new WorkerException(Reason.CONNECTION_FAILED, "the call was interrupted", Map.of(), ended);
+        }
+    }
+
+    static WorkerException failed(IOException failure, String server) {
+        if (failure instanceof HttpTimeoutException && !(failure instanceof HttpConnectTimeoutException)) {
+            return new WorkerException(Reason.CONNECTION_FAILED, server + " did not answer in time", Map.of(), failure);
+        }
+        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        return ConnectionFailure.of(failure, message, server);
+    }
+
+    private byte[] repeatable(Supplier<byte[]> call) {
+        return retry.repeat(call, HttpsJobWorker::isConnectionLost, () -> {});
+    }
+
+    private static boolean isConnectionLost(WorkerException failure) {
+        Throwable cause = failure.getCause();
+        boolean timedOut = cause instanceof HttpTimeoutException && !(cause instanceof HttpConnectTimeoutException);
+        return failure.reason() == Reason.CONNECTION_FAILED && cause instanceof IOException && !timedOut;
+    }
+}
