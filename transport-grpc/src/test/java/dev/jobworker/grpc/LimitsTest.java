@@ -18,6 +18,7 @@ import dev.jobworker.api.v1.StartJobRequest;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobInput;
 import dev.jobworker.core.JobSpec;
+import dev.jobworker.testkit.TestServer;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
@@ -68,11 +69,13 @@ class LimitsTest {
     @TempDir
     Path directory;
 
-    private TestServer server;
+    private GrpcTestServer server;
 
     @BeforeEach
     void start() {
-        server = new TestServer(directory, new GrpcServerOptions(CONNECTIONS), Duration.ofSeconds(15));
+        server = new GrpcTestServer(
+                directory,
+                new GrpcTransport(new GrpcServerOptions(CONNECTIONS), Duration.ofSeconds(15), RequestReception::new));
     }
 
     @AfterEach
@@ -173,11 +176,12 @@ class LimitsTest {
 
     @Test
     void requests_neverFinished_areClosedAndDelayNobodyElse() throws Exception {
-        try (TestServer other = new TestServer(
+        try (GrpcTestServer other = new GrpcTestServer(
                 directory.resolve("other"),
-                GrpcServerOptions.DEFAULTS,
-                Duration.ofSeconds(15),
-                new RequestReception(Duration.ofSeconds(1)))) {
+                new GrpcTransport(
+                        GrpcServerOptions.DEFAULTS,
+                        Duration.ofSeconds(15),
+                        () -> new RequestReception(Duration.ofSeconds(1))))) {
             ManagedChannel channel = other.channel("alice", WINDOW, other.port());
             List<Closing> closings = new ArrayList<>();
             for (int i = 0; i < RequestReception.MAX_AT_A_TIME; i++) {

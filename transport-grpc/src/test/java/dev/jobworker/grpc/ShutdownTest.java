@@ -14,6 +14,7 @@ import dev.jobworker.api.v1.JobServiceGrpc;
 import dev.jobworker.api.v1.StreamOutputResponse;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.OutputQuery;
+import dev.jobworker.testkit.TestServer;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
@@ -36,13 +37,13 @@ class ShutdownTest {
     @TempDir
     Path directory;
 
-    private TestServer server;
+    private GrpcTestServer server;
     private JobWorker alice;
     private Job job;
 
     @BeforeEach
     void start() {
-        server = new TestServer(directory);
+        server = new GrpcTestServer(directory);
         alice = server.client("alice");
         job = TestServer.start(alice, "echo one; sleep 100");
     }
@@ -92,7 +93,7 @@ class ShutdownTest {
                         server.channel("alice", NettyChannelBuilder.DEFAULT_FLOW_CONTROL_WINDOW, server.port()))
                 .watch(HealthCheckRequest.getDefaultInstance());
         assertEquals(ServingStatus.SERVING, watch.next().getStatus());
-        server.server().close(Duration.ofMillis(200));
+        server.close(Duration.ofMillis(200));
         assertEquals(ServingStatus.NOT_SERVING, watch.next().getStatus());
     }
 

@@ -9,6 +9,7 @@ import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.Wire;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.v1.JobServiceGrpc;
 import dev.jobworker.api.v1.StreamOutputRequest;
 import dev.jobworker.api.v1.StreamOutputResponse;
@@ -16,6 +17,8 @@ import dev.jobworker.core.Job;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
+import dev.jobworker.testkit.TcpProxy;
+import dev.jobworker.testkit.TestServer;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
@@ -44,12 +47,13 @@ class StreamOutputTest {
     @TempDir
     Path directory;
 
-    private TestServer server;
+    private GrpcTestServer server;
     private JobWorker alice;
 
     @BeforeEach
     void start() {
-        server = new TestServer(directory, GrpcServerOptions.DEFAULTS, Duration.ofMillis(50));
+        server = new GrpcTestServer(
+                directory, new GrpcTransport(GrpcServerOptions.DEFAULTS, Duration.ofMillis(50), RequestReception::new));
         alice = server.client("alice");
     }
 

@@ -11,8 +11,10 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Executors;
+import java.util.function.UnaryOperator;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
@@ -59,9 +61,12 @@ public final class HttpsServer implements AutoCloseable {
         return new Server(threads);
     }
 
-    static HttpsServer start(Server server, ServerConnector connector, JobHandler handler) throws IOException {
+    /** @param around puts the handler of all requests into another one */
+    static HttpsServer start(
+            Server server, ServerConnector connector, JobHandler handler, UnaryOperator<Handler> around)
+            throws IOException {
         server.addConnector(connector);
-        server.setHandler(new GracefulHandler(handler));
+        server.setHandler(around.apply(new GracefulHandler(handler)));
         server.setErrorHandler(new Errors());
         HttpsServer started = new HttpsServer(server, connector, handler);
         try {

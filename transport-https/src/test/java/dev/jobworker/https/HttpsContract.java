@@ -12,24 +12,20 @@ import java.net.http.HttpClient;
 
 /** The contract over HTTPS, by one version of HTTP. */
 abstract class HttpsContract extends JobWorkerContract {
-    private final HttpClient.Version version;
+    private final HttpsTransport transport;
 
     HttpsContract(HttpClient.Version version) {
-        this.version = version;
+        transport = HttpsTransport.of(version);
     }
 
     @Override
     protected Endpoint serve(JobWorkerAccess access, TlsCredentials server) throws IOException {
-        HttpsServer https = HttpsServer.start(
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                server,
-                access,
-                HttpsServerOptions.DEFAULTS);
+        HttpsTransport.Serving https =
+                transport.serve(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), server, access);
         return new Endpoint() {
             @Override
             public JobWorker connect(TlsCredentials client) {
-                return HttpsJobWorker.connect(
-                        "localhost", https.address().getPort(), client, version, _ -> {}, Retry.DEFAULTS);
+                return transport.connect("localhost", https.address().getPort(), client, _ -> {}, Retry.DEFAULTS);
             }
 
             @Override

@@ -1,4 +1,4 @@
-package dev.jobworker.grpc;
+package dev.jobworker.testkit;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
 /** Passes connections on to a local port, and cuts each one, or stops to read from it, after as many bytes from the server as {@code lifetime} says. */
-final class TcpProxy implements AutoCloseable {
+public final class TcpProxy implements AutoCloseable {
     private static final int BUFFER_BYTES = 16 << 10;
 
     private final int target;
@@ -24,11 +24,11 @@ final class TcpProxy implements AutoCloseable {
     private final AtomicInteger cuts = new AtomicInteger();
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
 
-    static TcpProxy cutting(int target, LongSupplier lifetime) throws IOException {
+    public static TcpProxy cutting(int target, LongSupplier lifetime) throws IOException {
         return new TcpProxy(target, lifetime, false);
     }
 
-    static TcpProxy holding(int target, LongSupplier lifetime) throws IOException {
+    public static TcpProxy holding(int target, LongSupplier lifetime) throws IOException {
         return new TcpProxy(target, lifetime, true);
     }
 
@@ -40,17 +40,17 @@ final class TcpProxy implements AutoCloseable {
         Thread.ofVirtual().start(this::accept);
     }
 
-    int port() {
+    public int port() {
         return listener.getLocalPort();
     }
 
     /** Returns how many connections were cut because their bytes were used up. */
-    int cuts() {
+    public int cuts() {
         return cuts.get();
     }
 
     /** Cuts all connections of now. */
-    void cutAll() {
+    public void cutAll() {
         sockets.forEach(TcpProxy::close);
     }
 

@@ -1,21 +1,16 @@
-package dev.jobworker.grpc;
+package dev.jobworker.testkit;
 
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.auth.AuditLog;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.auth.Policy;
 import dev.jobworker.api.auth.Role;
-import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.transport.Retry;
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobEngine;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputQuery;
-import dev.jobworker.testkit.BadCertificate;
-import dev.jobworker.testkit.TestPki;
-import io.grpc.ManagedChannel;
-import io.grpc.netty.NettyChannelBuilder;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigInteger;
@@ -29,30 +24,24 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 
-/** An engine with a gRPC server in front, and clients of it; one test's own. */
-final class TestServer implements AutoCloseable {
+/** An engine with a server in front, and clients of it; one test's own. */
+public class TestServer implements AutoCloseable {
     /** Of clients that should come back at once, so that tests are fast. */
-    static final Retry QUICK =
+    public static final Retry QUICK =
             new Retry(Duration.ofMillis(2), Duration.ofMillis(50), Duration.ofSeconds(45), Duration.ofSeconds(20));
 
     /** Streams that bob may have open. */
-    static final int STREAMS_OF_BOB = 1;
+    public static final int STREAMS_OF_BOB = 1;
 
     private final TestPki pki;
     private final JobEngine engine;
     private final JobWorkerAccess access;
     private final List<Runnable> clients = new ArrayList<>();
-    private GrpcServer server;
+    private final Transport transport;
+    private Transport.Listening server;
 
-    TestServer(Path directory) {
-        this(directory, GrpcServerOptions.DEFAULTS, Duration.ofSeconds(15));
-    }
-
-    TestServer(Path directory, GrpcServerOptions options, Duration heartbeat) {
-        this(directory, options, heartbeat, new RequestReception());
-    }
-
-    TestServer(Path directory, GrpcServerOptions options, Duration heartbeat, RequestReception reception) {
+    public TestServer(Path directory, Transport transport) {
+        this.transport = transport;
         try {
             pki = TestPki.create(directory.resolve("pki"));
             engine = JobEngine.open(
@@ -70,71 +59,63 @@ final class TestServer implements AutoCloseable {
                     Set.of(BigInteger.valueOf(BadCertificate.DENIED_NUMBER)),
                     Map.of(Role.OPERATOR, new Policy.Limits(0, STREAMS_OF_BOB)));
             access = new JobWorkerAccess(engine, policy, AuditLog.DISCARD, "test");
-            server = GrpcServer.start(
+            server = transport.serve(
                     new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                     pki.server().credentials(),
-                    access,
-                    options,
-                    heartbeat,
-                    reception);
+                    access);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    TestPki pki() {
+    public TestPki pki() {
         return pki;
     }
 
-    GrpcServer server() {
+    public Transport.Listening server() {
         return server;
     }
 
-    int port() {
+    public int port() {
         return server.address().getPort();
     }
 
     /** Serves again at the port of the server that was closed. */
-    void restart() throws IOException {
-        server = GrpcServer.start(server.address(), pki.server().credentials(), access, GrpcServerOptions.DEFAULTS);
+    public void restart() throws IOException {
+        server = transport.serve(server.address(), pki.server().credentials(), access);
     }
 
     /** Returns the worker as a caller in this process sees it. */
-    JobWorker local() {
+    public JobWorker local() {
         return JobWorkerAccess.embedded(engine, "test", "test");
     }
 
-    JobWorker client(String userName) {
+    public JobWorker client(String userName) {
         return client(userName, port(), new ArrayList<>(), QUICK);
     }
 
-    JobWorker client(String userName, int port, List<String> notices, Retry retry) {
+    public JobWorker client(String userName, int port, List<String> notices, Retry retry) {
         return client(pki.client(userName), port, notices, retry);
     }
 
-    JobWorker client(TestPki.Issued certificate, int port, List<String> notices, Retry retry) {
-        JobWorker client = GrpcJobWorker.connect("localhost", port, certificate.credentials(), notices::add, retry);
+    public JobWorker client(TestPki.Issued certificate, int port, List<String> notices, Retry retry) {
+        JobWorker client = transport.connect("localhost", port, certificate.credentials(), notices::add, retry);
         clients.add(client::close);
         return client;
     }
 
-    /** Returns a bare channel, for what the client of this module does not do. */
-    ManagedChannel channel(String userName, int flowControlWindow, int port) {
-        ManagedChannel channel = NettyChannelBuilder.forAddress("localhost", port)
-                .sslContext(Tls.client(pki.client(userName).credentials()))
-                .flowControlWindow(flowControlWindow)
-                .build();
-        clients.add(channel::shutdownNow);
-        return channel;
+    /** Closes something with the clients. */
+    protected void closeWithClients(Runnable close) {
+        clients.add(close);
     }
 
     /** Starts a shell script. */
-    static Job start(JobWorker worker, String script) {
+    public static Job start(JobWorker worker, String script) {
         return worker.start(UUID.randomUUID(), JobSpec.of("/bin/sh", "-c", script));
     }
 
     /** Reads all output, to its end. */
-    static byte[] read(JobWorker worker, Job job) throws Exception {
+    public static byte[] read(JobWorker worker, Job job) throws Exception {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (var output = worker.output(job.id(), OutputQuery.FOLLOW_ALL)) {
             output.transferTo(bytes);
