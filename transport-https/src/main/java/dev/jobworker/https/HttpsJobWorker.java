@@ -24,6 +24,9 @@ import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
@@ -51,6 +54,7 @@ public final class HttpsJobWorker implements JobWorker {
     private static final Duration DEADLINE = Duration.ofSeconds(30);
     private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
 
+    private final String host;
     private final String server;
     private final URI base;
     private final HttpClient client;
@@ -65,6 +69,7 @@ public final class HttpsJobWorker implements JobWorker {
             HttpClient.Version version,
             Consumer<String> notices,
             Retry retry) {
+        this.host = host;
         this.server = host + ":" + port;
         this.base = URI.create("https://" + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port);
         this.notices = notices;
@@ -174,6 +179,7 @@ public final class HttpsJobWorker implements JobWorker {
                         id.toString(),
                         Parameters.OF_OUTPUT.write(Wire.outputRequest(id, wanted)),
                         null),
+                this::failed,
                 () -> closed);
         return new ResumingReader(calls, server, id, query, notices, retry);
     }
@@ -230,19 +236,36 @@ public final class HttpsJobWorker implements JobWorker {
             }
             throw Problem.read(response.statusCode(), response.body(), server);
         } catch (IOException failure) {
-            throw failed(failure, server);
+            throw failed(failure);
         } catch (InterruptedException ended) {
             Thread.currentThread().interrupt();
             throw new WorkerException(Reason.CONNECTION_FAILED, "the call was interrupted", Map.of(), ended);
         }
     }
 
-    static WorkerException failed(IOException failure, String server) {
-        if (failure instanceof HttpTimeoutException && !(failure instanceof HttpConnectTimeoutException)) {
+    private WorkerException failed(IOException failure) {
+        if (isTimeout(failure)) {
             return new WorkerException(Reason.CONNECTION_FAILED, server + " did not answer in time", Map.of(), failure);
         }
-        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        String message = failure.getMessage();
+        if (message == null) {
+            message = failure instanceof ConnectException ? whyNoConnection() : failure.toString();
+        }
         return ConnectionFailure.of(failure, message, server);
+    }
+
+    /** Asks a plain socket: java.net.http does not tell. */
+    private String whyNoConnection() {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(host, base.getPort()), (int) CONNECT_TIMEOUT.toMillis());
+            return "it is there again";
+        } catch (IOException why) {
+            return String.valueOf(why.getMessage());
+        }
+    }
+
+    private static boolean isTimeout(@Nullable Throwable failure) {
+        return failure instanceof HttpTimeoutException && !(failure instanceof HttpConnectTimeoutException);
     }
 
     private byte[] repeatable(Supplier<byte[]> call) {
@@ -251,7 +274,6 @@ public final class HttpsJobWorker implements JobWorker {
 
     private static boolean isConnectionLost(WorkerException failure) {
         Throwable cause = failure.getCause();
-        boolean timedOut = cause instanceof HttpTimeoutException && !(cause instanceof HttpConnectTimeoutException);
-        return failure.reason() == Reason.CONNECTION_FAILED && cause instanceof IOException && !timedOut;
+        return failure.reason() == Reason.CONNECTION_FAILED && cause instanceof IOException && !isTimeout(cause);
     }
 }

@@ -21,16 +21,19 @@ final class HttpsOutputCalls implements OutputCalls {
     private final HttpClient client;
     private final String server;
     private final Function<OutputQuery, HttpRequest.Builder> requests;
+    private final Function<IOException, WorkerException> failures;
     private final BooleanSupplier closed;
 
     HttpsOutputCalls(
             HttpClient client,
             String server,
             Function<OutputQuery, HttpRequest.Builder> requests,
+            Function<IOException, WorkerException> failures,
             BooleanSupplier closed) {
         this.client = client;
         this.server = server;
         this.requests = requests;
+        this.failures = failures;
         this.closed = closed;
     }
 
@@ -73,7 +76,7 @@ final class HttpsOutputCalls implements OutputCalls {
                 }
             }
         } catch (IOException failure) {
-            receiver.ended(HttpsJobWorker.failed(failure, server));
+            receiver.ended(failures.apply(failure));
         } catch (WorkerException failure) {
             receiver.ended(failure);
         } catch (InterruptedException cancelled) {

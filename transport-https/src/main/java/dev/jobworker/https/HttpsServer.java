@@ -33,13 +33,13 @@ public final class HttpsServer implements AutoCloseable {
     private static final int MAX_PLATFORM_THREADS = 16;
 
     private final Server server;
-    private final ServerConnector connector;
     private final JobHandler handler;
+    private final InetSocketAddress address;
 
-    private HttpsServer(Server server, ServerConnector connector, JobHandler handler) {
+    private HttpsServer(Server server, JobHandler handler, InetSocketAddress address) {
         this.server = server;
-        this.connector = connector;
         this.handler = handler;
+        this.address = address;
     }
 
     /** Binds {@code address} (port 0: any free one) and serves. */
@@ -48,7 +48,10 @@ public final class HttpsServer implements AutoCloseable {
             throws IOException {
         Server server = server();
         return start(
-                server, HttpsConnector.create(server, address, credentials, access, options), new JobHandler(access));
+                server,
+                HttpsConnector.create(server, address, credentials, access, options),
+                new JobHandler(access),
+                UnaryOperator.identity());
     }
 
     static Server server() {
@@ -68,22 +71,21 @@ public final class HttpsServer implements AutoCloseable {
         server.addConnector(connector);
         server.setHandler(around.apply(new GracefulHandler(handler)));
         server.setErrorHandler(new Errors());
-        HttpsServer started = new HttpsServer(server, connector, handler);
         try {
             server.start();
-            return started;
         } catch (IOException cannotBind) {
-            started.close(Duration.ZERO);
+            stop(server, Duration.ZERO);
             throw cannotBind;
         } catch (Exception defect) {
-            started.close(Duration.ZERO);
+            stop(server, Duration.ZERO);
             throw new IllegalStateException("cannot start the server", defect);
         }
+        return new HttpsServer(server, handler, new InetSocketAddress(connector.getHost(), connector.getLocalPort()));
     }
 
     /** Returns the address that was bound. */
     public InetSocketAddress address() {
-        return new InetSocketAddress(connector.getHost(), connector.getLocalPort());
+        return address;
     }
 
     /** Returns the number of requests that wait for something now. */
@@ -99,6 +101,10 @@ public final class HttpsServer implements AutoCloseable {
 
     void close(Duration gracePeriod) {
         handler.shutDown();
+        stop(server, gracePeriod);
+    }
+
+    private static void stop(Server server, Duration gracePeriod) {
         server.setStopTimeout(gracePeriod.toMillis());
         try {
             server.stop();

@@ -236,6 +236,9 @@ final class OutputExchange {
                 Departure.watch(exchange.request, exchange.response, this::end);
             }
             write(form.begin(beginOf(event)));
+            if (event instanceof OutputEvent.Idle && !exchange.isHead()) { // just said
+                event = output.next(heartbeat);
+            }
             while (!exchange.isHead()) {
                 ByteBuffer bytes = form.bytes(event);
                 if (bytes.hasRemaining()) {

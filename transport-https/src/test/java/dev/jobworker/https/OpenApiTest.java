@@ -13,7 +13,6 @@ import com.google.protobuf.Descriptors.ServiceDescriptor;
 import dev.jobworker.api.JsonWire;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.auth.Action;
-import dev.jobworker.api.v1.JobworkerProto;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -31,7 +30,8 @@ import tools.jackson.databind.JsonNode;
 
 /** Both interfaces are one: what the proto has the description has, and the handler answers it. */
 class OpenApiTest {
-    private static final FileDescriptor PROTO = JobworkerProto.getDescriptor();
+    private static final FileDescriptor PROTO =
+            dev.jobworker.api.v1.Job.getDescriptor().getFile();
 
     /** What HTTP has besides: its description, and health, which is another service over gRPC. */
     private static final Set<Operation> OF_HTTP_ALONE =

@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import org.awaitility.Awaitility;
@@ -203,15 +204,26 @@ public abstract class JobWorkerContract extends OutputContract {
             first.close();
 
             // A server learns of the close when it gets there.
-            Awaitility.await()
+            try (OutputReader third = Awaitility.await()
                     .ignoreExceptionsMatching(e -> e instanceof WorkerException)
-                    .untilAsserted(() -> assertNotEquals(null, first(otto, id, OutputQuery.FOLLOW_ALL)));
-            try (OutputReader third = otto.output(id, OutputQuery.FOLLOW_ALL)) {
-                readUntil(third, "ready");
+                    .until(() -> openUntil(otto, id, "ready"), Objects::nonNull)) {
+                assertNotEquals(null, third);
                 fails(Reason.QUOTA_EXCEEDED, () -> first(otto, id, OutputQuery.FOLLOW_ALL));
             }
         }
         alice().stop(id, Duration.ZERO);
+    }
+
+    /** Opens a reader and reads until {@code text} has come. */
+    private static OutputReader openUntil(JobWorker worker, JobId id, String text) throws InterruptedException {
+        OutputReader reader = worker.output(id, OutputQuery.FOLLOW_ALL);
+        try {
+            readUntil(reader, text);
+            return reader;
+        } catch (WorkerException failed) {
+            reader.close();
+            throw failed;
+        }
     }
 
     /** Those that PKIX does not refuse; the others do not get to the first call. */
