@@ -31,6 +31,8 @@ final class Departure implements Callback {
         HttpVersion version = request.getConnectionMetaData().getHttpVersion();
         if (version.getVersion() <= HttpVersion.HTTP_1_1.getVersion()) {
             response.getHeaders().put(HttpHeader.CONNECTION, "close");
+            // The end of the connection alone would not tell a complete answer from a cut one.
+            response.getHeaders().put(HttpHeader.TRANSFER_ENCODING, "chunked");
             EndPoint endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
             endPoint.tryFillInterested(new Departure(endPoint, onGone));
         }

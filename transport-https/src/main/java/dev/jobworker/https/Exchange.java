@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
-import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -77,7 +76,7 @@ final class Exchange {
     Fields query() {
         try {
             return Request.extractQueryParameters(request, StandardCharsets.UTF_8);
-        } catch (HttpException.RuntimeException | IllegalArgumentException malformed) {
+        } catch (RuntimeException malformed) {
             throw new WorkerException(Reason.MALFORMED_BODY, "the query is not percent-encoded UTF-8");
         }
     }

@@ -78,7 +78,10 @@ public final class HttpsConnector {
 
         ServerConnector connector =
                 new ServerConnector(server, 1, 1, tls, alpn, http2, new HttpConnectionFactory(http));
-        connector.setHost(address.getAddress().getHostAddress());
+        connector.setHost(
+                address.isUnresolved()
+                        ? address.getHostString()
+                        : address.getAddress().getHostAddress());
         connector.setPort(address.getPort());
         connector.setIdleTimeout(timeouts.idle.toMillis());
         connector.addBean(new NetworkConnectionLimit(options.maxConnections(), connector));

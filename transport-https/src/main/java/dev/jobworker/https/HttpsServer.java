@@ -10,10 +10,12 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.function.UnaryOperator;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -23,6 +25,7 @@ import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.util.thread.ThreadPool;
 
 /**
  * Serves {@code /v1} over mutual TLS: {@link JobHandler} behind {@link HttpsConnector}, and nothing else. Every error is a problem of RFC 9457 with a
@@ -55,13 +58,22 @@ public final class HttpsServer implements AutoCloseable {
     }
 
     static Server server() {
+        return new Server(threadPool());
+    }
+
+    /** Returns threads for a server with {@link JobHandler}: few of the operating system, and a virtual one for each request. */
+    public static ThreadPool threadPool() {
         QueuedThreadPool threads = new QueuedThreadPool(MAX_PLATFORM_THREADS);
         threads.setName("jobworker-https");
         threads.setDaemon(true);
-        // For the handler, which blocks.
         threads.setVirtualThreadsExecutor(Executors.newThreadPerTaskExecutor(
                 Thread.ofVirtual().name("https-request").factory()));
-        return new Server(threads);
+        return threads;
+    }
+
+    /** Returns what gives the errors of Jetty itself their problem. */
+    public static Request.Handler errorHandler() {
+        return new Errors();
     }
 
     /** @param around puts the handler of all requests into another one */
@@ -70,7 +82,7 @@ public final class HttpsServer implements AutoCloseable {
             throws IOException {
         server.addConnector(connector);
         server.setHandler(around.apply(new GracefulHandler(handler)));
-        server.setErrorHandler(new Errors());
+        server.setErrorHandler(errorHandler());
         try {
             server.start();
         } catch (IOException cannotBind) {
@@ -100,7 +112,7 @@ public final class HttpsServer implements AutoCloseable {
     }
 
     void close(Duration gracePeriod) {
-        handler.shutDown();
+        CompletableFuture<Void> _ = handler.shutdown();
         stop(server, gracePeriod);
     }
 
@@ -114,11 +126,14 @@ public final class HttpsServer implements AutoCloseable {
         }
     }
 
-    /** Gives the errors of Jetty itself their problem. */
     private static final class Errors extends ErrorHandler {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
             Throwable cause = (Throwable) request.getAttribute(ErrorHandler.ERROR_EXCEPTION);
+            if (cause instanceof EofException) {
+                callback.failed(cause); // the client is gone
+                return true;
+            }
             int status = cause instanceof HttpException http ? http.getCode() : response.getStatus();
             String why = cause instanceof HttpException http && http.getReason() != null
                     ? http.getReason()
@@ -133,7 +148,7 @@ public final class HttpsServer implements AutoCloseable {
                 case HttpStatus.SERVICE_UNAVAILABLE_503 ->
                     new WorkerException(Reason.SERVER_SHUTTING_DOWN, "the server is shutting down");
                 default ->
-                    HttpStatus.isClientError(status)
+                    cause instanceof HttpException || HttpStatus.isClientError(status)
                             ? new WorkerException(
                                     Reason.MALFORMED_BODY, "the request is malformed: " + why, Map.of(), cause)
                             : CoreFailures.internal(cause == null ? new IllegalStateException(why) : cause);

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLSession;
 import org.eclipse.jetty.http.HttpFields;
@@ -40,16 +41,18 @@ import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.component.Graceful;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Answers requests under {@code /v1/}, and leaves all others to the handlers after it. Goes into any Jetty server whose connections come from
- * {@link HttpsConnector}, which asks clients for their certificates; a request on another connection is an INTERNAL error.
+ * {@link HttpsConnector}, which asks clients for their certificates; a request on another connection is an INTERNAL error. It blocks: give the server
+ * {@link HttpsServer#threadPool}, where that costs no thread of the operating system, and {@link HttpsServer#errorHandler} for errors that Jetty finds.
  *
  * <p>Start reading here: who asks ({@link #caller}), what for ({@link Operation}), may he; then the answer. Runs on a virtual thread for each request,
  * which may block. The order is that of gRPC: who may not have what he asks for is refused before anything of his request is read.
  */
-public final class JobHandler extends Handler.Abstract {
+public final class JobHandler extends Handler.Abstract implements Graceful {
     private static final Duration HEARTBEAT = Duration.ofSeconds(15);
     private static final String IDENTITY = Identity.class.getName();
     private static final String PREFIX = "/v1/";
@@ -78,10 +81,17 @@ public final class JobHandler extends Handler.Abstract {
         this.reception = reception;
     }
 
-    /** Ends requests that wait, present and future ones, with SERVER_SHUTTING_DOWN. */
-    public void shutDown() {
+    /** Ends requests that wait, present and future ones, with SERVER_SHUTTING_DOWN. Called by a server that stops gracefully. */
+    @Override
+    public CompletableFuture<Void> shutdown() {
         shutDown = true;
         waitingCalls.shutDown();
+        return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public boolean isShutdown() {
+        return shutDown;
     }
 
     /** Returns the number of requests that wait for something now. */
@@ -91,6 +101,7 @@ public final class JobHandler extends Handler.Abstract {
 
     @Override
     protected void doStop() throws Exception {
+        CompletableFuture<Void> _ = shutdown();
         reception.close();
         super.doStop();
     }
@@ -142,7 +153,13 @@ public final class JobHandler extends Handler.Abstract {
         }
     }
 
-    private Identity caller(Request request) {
+    /**
+     * Returns who sends a request, also one that is not for this handler.
+     *
+     * @throws WorkerException CERTIFICATE_REJECTED with the rule that the certificate breaks
+     * @throws IllegalStateException if the connection is not one of {@link HttpsConnector}
+     */
+    public Identity caller(Request request) {
         if (!(request.getAttribute(SslSessionData.ATTRIBUTE) instanceof SslSessionData tls)) {
             throw new IllegalStateException("a connection without TLS");
         }

@@ -49,7 +49,7 @@ final class Parameters {
         for (Fields.Field parameter : query) {
             String name = fields.get(parameter.getName());
             if (name == null) {
-                throw invalid(parameter.getName(), "is not a parameter of this request");
+                throw invalid(quoted(parameter.getName()), "is not a parameter of this request");
             }
             FieldDescriptor field = into.getDescriptorForType().findFieldByName(name);
             if (parameter.getValues().size() > 1 && !field.isRepeated()) {
@@ -64,8 +64,11 @@ final class Parameters {
     }
 
     static WorkerException invalid(String name, String problem) {
-        String brief = name.length() > 64 ? name.substring(0, 64) + "..." : name;
-        return new WorkerException(Reason.INVALID_FIELD, brief + " " + problem, Map.of("field", brief), null);
+        return new WorkerException(Reason.INVALID_FIELD, name + " " + problem, Map.of("field", name), null);
+    }
+
+    private static String quoted(String name) {
+        return "'" + (name.length() > 64 ? name.substring(0, 64) + "..." : name) + "'";
     }
 
     /** Returns the query, with its question mark, that says what {@code message} does. */
@@ -86,8 +89,11 @@ final class Parameters {
         return name + "=" + URLEncoder.encode(JsonWire.text(field, value), StandardCharsets.UTF_8);
     }
 
-    /** Returns what clients of this transport call a field of the messages. */
+    /** Returns what clients of this transport call a field of the messages; a name that they have chosen themselves stays, in quotes. */
     static String nameOf(String field) {
+        if (field.startsWith("'")) {
+            return field;
+        }
         if (field.equals("request_id")) {
             return "Idempotency-Key";
         }
