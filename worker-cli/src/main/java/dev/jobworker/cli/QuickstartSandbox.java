@@ -62,7 +62,7 @@ final class QuickstartSandbox implements AutoCloseable {
         run(foreign, "ca", "issue", "--dir", foreign.toString(), "--user", "mallory");
         server = WorkerServer.start(new ServerOptions(
                 folder.resolve("state"),
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                Map.of(Transport.GRPC, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
                 folder.resolve("server.crt"),
                 folder.resolve("server.key"),
                 folder.resolve("ca.crt"),
@@ -111,7 +111,7 @@ final class QuickstartSandbox implements AutoCloseable {
     }
 
     synchronized String address() {
-        return Objects.requireNonNull(server, "not filled").address();
+        return Objects.requireNonNull(server, "not filled").address(Transport.GRPC);
     }
 
     /** Returns what a command of {@code user} has from its caller. */
