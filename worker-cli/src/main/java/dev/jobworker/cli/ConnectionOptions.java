@@ -12,7 +12,10 @@ final class ConnectionOptions {
     @Option(
             names = "--server",
             paramLabel = "URL",
-            description = "grpc://host:port (default port 7443). Else JOBWORKER_SERVER, else server in config.yaml.")
+            description = {
+                "grpc://host[:7443] or https://host[:8443].",
+                "Else JOBWORKER_SERVER, else server in config.yaml."
+            })
     @Nullable
     String server;
 

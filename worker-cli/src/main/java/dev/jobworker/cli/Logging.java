@@ -4,10 +4,11 @@ import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
-/** What libraries log through java.util.logging. Its console handler writes to standard error. */
+/** What libraries log through java.util.logging, Jetty through SLF4J. Its console handler writes to standard error. */
 final class Logging {
     // Held here: the log manager forgets loggers, and their levels, that nobody holds.
-    private static final List<Logger> NOISY = List.of(Logger.getLogger("io.grpc"), Logger.getLogger("io.netty"));
+    private static final List<Logger> NOISY =
+            List.of(Logger.getLogger("io.grpc"), Logger.getLogger("io.netty"), Logger.getLogger("org.eclipse.jetty"));
 
     private Logging() {}
 

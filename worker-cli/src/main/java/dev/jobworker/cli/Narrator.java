@@ -31,6 +31,11 @@ final class Narrator {
         line(styled(user + " $", Style.faint) + " jobworker " + Text.shell(arguments));
     }
 
+    /** Shows what users have set once, for all their commands. */
+    void setting(List<String> users, String variable, String value) {
+        line(styled(String.join(", ", users) + " $", Style.faint) + " export " + variable + "=" + value);
+    }
+
     /** Shows a line that somebody sees. */
     void seen(String by, String text) {
         line(INDENT + styled(by + " |", Style.faint) + " " + Text.escape(text));

@@ -7,12 +7,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 
 /** The scenes of {@code jobworker quickstart}. Every command that is shown is the one that runs, through the real server. */
 final class Quickstart {
@@ -20,6 +20,8 @@ final class Quickstart {
     private static final int NOT_FOUND = 69;
     private static final int REFUSED = 77;
     private static final int KILLED = 128 + 9;
+    private static final String UNTIL_STOPPED =
+            "exec 2>/dev/null; trap \"echo asked to stop; exit\" TERM; i=0; while :; do i=$((i + 1)); echo line $i; sleep 0.2; done";
     private static final String STUBBORN = """
             # forks twice and makes a session of its own, like a daemon
             (setsid sh -c 'echo "the daemon is process $$"; exec >/dev/null; sleep 1000' &)
@@ -41,12 +43,13 @@ final class Quickstart {
     }
 
     void play() throws InterruptedException {
-        scene("1. Two people follow one job, live", this::followers);
-        scene("2. A job that fails", this::failure);
-        scene("3. A job that will not stop, with a daemon that hides", this::stubborn);
-        scene("4. Output is bytes, not text", this::binary);
-        scene("5. Nobody touches what is not theirs", this::strangers);
-        scene("6. What is there now", this::table);
+        scene("1. Two people follow one job, live: alice over gRPC, olga over HTTPS", this::followers);
+        scene("2. Both transports are the same to a job", this::bothTransports);
+        scene("3. A job that fails", this::failure);
+        scene("4. A job that will not stop, with a daemon that hides", this::stubborn);
+        scene("5. Output is bytes, not text", this::binary);
+        scene("6. Nobody touches what is not theirs", this::strangers);
+        scene("7. What is there now", this::table);
     }
 
     private void scene(String title, Scene scene) throws InterruptedException {
@@ -60,16 +63,42 @@ final class Quickstart {
 
     private void followers() throws IOException, InterruptedException, ExecutionException {
         String job = start("alice", "sh", "-c", "for i in 1 2 3 4 5 6; do echo \"step $i of 6\"; sleep 0.5; done");
-        Onlooker alice = new Onlooker(line -> narrator.seen("alice", line));
-        Onlooker olga = new Onlooker(line -> narrator.seen("olga ", line));
-        CompletableFuture<Integer> first = follow("alice", job, alice);
-        CompletableFuture<Integer> second = follow("olga", job, olga);
+        Onlooker alice = new Onlooker(line -> narrator.seen("alice grpc ", line));
+        Onlooker olga = new Onlooker(line -> narrator.seen("olga  https", line));
+        CompletableFuture<Integer> first = follow("alice", alice, job);
+        CompletableFuture<Integer> second = follow("olga", olga, job);
         boolean ended = first.get() == ExitCodes.OK && second.get() == ExitCodes.OK;
         narrator.check(
                 ended && alice.count() > 0 && alice.sha256Hex().equals(olga.sha256Hex()),
                 "both saw the same " + alice.count() + " bytes, SHA-256 " + brief(alice.sha256Hex())
-                        + ", on connections of their own");
+                        + ", one over gRPC, one over HTTPS");
         narrator.check(quiet("alice", "wait", job) == ExitCodes.OK, "the job succeeded: exit code 0");
+    }
+
+    private void bothTransports() throws IOException, InterruptedException, ExecutionException, TimeoutException {
+        String https = sandbox.address(Transport.HTTPS);
+        String grpc = sandbox.address(Transport.GRPC);
+        String job = startWith("alice", List.of("--server", https), "sh", "-c", UNTIL_STOPPED);
+        Onlooker alice = new Onlooker(line -> narrator.seen("alice https", line));
+        Onlooker olga = new Onlooker(line -> narrator.seen("olga  grpc ", line));
+        CompletableFuture<Integer> first = follow("alice", alice, "--server", https, job);
+        CompletableFuture<Integer> second = follow("olga", olga, "--server", grpc, job);
+        alice.firstLine().get(30, TimeUnit.SECONDS);
+        olga.firstLine().get(30, TimeUnit.SECONDS);
+        int stopped = show("alice", "stop", "--server", https, job);
+        boolean ended = first.get() == ExitCodes.OK && second.get() == ExitCodes.OK;
+        narrator.check(
+                stopped == ExitCodes.OK
+                        && ended
+                        && alice.count() > 0
+                        && alice.sha256Hex().equals(olga.sha256Hex()),
+                "started and stopped over HTTPS; over both transports came the same " + alice.count()
+                        + " bytes, SHA-256 " + brief(alice.sha256Hex()));
+        String toAlice = capture("alice", "status", "-o", "jsonl", "--server", https, job);
+        String toOlga = capture("olga", "status", "-o", "jsonl", "--server", grpc, job);
+        narrator.check(
+                toAlice.equals(toOlga) && toAlice.contains("\"state\":\"STOPPED\""),
+                "and over both it has the same final status: STOPPED");
     }
 
     private void failure() {
@@ -92,7 +121,7 @@ final class Quickstart {
         STUBBORN.lines().forEach(line -> narrator.tell("    " + line));
         String job = start("alice", "sh", file.toString());
         Onlooker watcher = new Onlooker(line -> narrator.seen("alice", line));
-        CompletableFuture<Integer> following = follow("alice", job, watcher);
+        CompletableFuture<Integer> following = follow("alice", watcher, job);
         String announced = watcher.firstLine().get(30, TimeUnit.SECONDS);
         long pid = Long.parseLong(announced.replaceAll("[^0-9]", ""));
         narrator.check(
@@ -150,23 +179,35 @@ final class Quickstart {
 
     /** Starts a job and returns its id. */
     private String start(String user, String... argv) {
-        List<String> arguments = new ArrayList<>(List.of("start", "--"));
-        arguments.addAll(List.of(argv));
-        ByteArrayOutputStream id = new ByteArrayOutputStream();
-        int code = run(user, id, new Onlooker(line -> narrator.seen("stderr", line)), arguments.toArray(String[]::new));
-        if (code != ExitCodes.OK) {
-            throw new CliException(code, "the start failed");
-        }
-        String job = id.toString(StandardCharsets.UTF_8).strip();
+        return startWith(user, List.of(), argv);
+    }
+
+    private String startWith(String user, List<String> options, String... argv) {
+        String[] arguments = Stream.of(List.of("start"), options, List.of("--"), List.of(argv))
+                .flatMap(List::stream)
+                .toArray(String[]::new);
+        String job = capture(user, arguments).strip();
         narrator.seen("stdout", job);
         return job;
     }
 
-    private CompletableFuture<Integer> follow(String user, String job, OutputStream out) {
-        narrator.command(user, List.of("logs", "-f", job));
+    private CompletableFuture<Integer> follow(String user, OutputStream out, String... optionsAndJob) {
+        String[] arguments =
+                Stream.concat(Stream.of("logs", "-f"), Stream.of(optionsAndJob)).toArray(String[]::new);
+        narrator.command(user, List.of(arguments));
         CompletableFuture<Integer> code = new CompletableFuture<>();
-        Thread.ofVirtual().name("follower-" + user).start(() -> code.complete(silently(user, out, "logs", "-f", job)));
+        Thread.ofVirtual().name("follower-" + user).start(() -> code.complete(silently(user, out, arguments)));
         return code;
+    }
+
+    /** Shows a command, which must succeed, and returns what it writes. */
+    private String capture(String user, String... arguments) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        int code = run(user, out, new Onlooker(line -> narrator.seen("stderr", line)), arguments);
+        if (code != ExitCodes.OK) {
+            throw new CliException(code, arguments[0] + " failed");
+        }
+        return out.toString(StandardCharsets.UTF_8);
     }
 
     /** Shows a command and all that it writes. */

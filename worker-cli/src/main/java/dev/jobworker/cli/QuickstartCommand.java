@@ -22,18 +22,23 @@ final class QuickstartCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        Logging.quiet();
         Narrator narrator = new Narrator(console);
         narrator.tell(
-                "This makes a certificate authority in a temporary folder, starts a server on loopback with mutual");
-        narrator.tell("TLS 1.3, and runs jobs through it. Each command is shown as you would type it, and really run.");
+                "This makes a certificate authority in a temporary folder, starts a server on loopback that speaks");
+        narrator.tell("gRPC and HTTPS over mutual TLS 1.3, and runs jobs through both. Each command is shown as you");
+        narrator.tell("would type it, and really run.");
         narrator.heading("0. Certificates and a server");
         Path folder;
         try (QuickstartSandbox sandbox = QuickstartSandbox.open(narrator)) {
             folder = sandbox.folder();
-            narrator.check(true, "serving " + sandbox.address() + "; no one gets in without a certificate");
+            narrator.check(
+                    sandbox.refusesWhoHasNoCertificate(Transport.GRPC)
+                            && sandbox.refusesWhoHasNoCertificate(Transport.HTTPS),
+                    "one server, both transports; no one gets in without a certificate");
             new Quickstart(sandbox, narrator).play();
         }
-        narrator.heading("7. Clean up");
+        narrator.heading("8. Clean up");
         narrator.check(!Files.exists(folder), "the server is closed and " + folder + " is removed");
         int failures = narrator.failures();
         narrator.heading(

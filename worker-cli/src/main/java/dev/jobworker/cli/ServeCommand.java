@@ -7,6 +7,7 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,12 +24,22 @@ import picocli.CommandLine.TypeConversionException;
         name = "serve",
         description = {
             "Serve jobs to others over mutual TLS, until SIGTERM or Ctrl-C. Jobs go on after it by default.",
+            "Without --grpc and --https: both, on loopback; with one of them: only that.",
             "Options may stand in a file instead (--config): the same names, YAML."
         })
 final class ServeCommand implements Callable<Integer> {
-    private static final String DEFAULT_ADDRESS = "127.0.0.1:7443";
     private static final Set<String> KEYS = Set.of(
-            "state", "grpc", "cert", "key", "ca", "policy", "audit", "on-close", "max-running-jobs", "max-output");
+            "state",
+            "grpc",
+            "https",
+            "cert",
+            "key",
+            "ca",
+            "policy",
+            "audit",
+            "on-close",
+            "max-running-jobs",
+            "max-output");
 
     private final Console console;
 
@@ -38,10 +49,16 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--state", paramLabel = "DIR", description = "Default: jobworker/server in XDG_STATE_HOME.")
     private @Nullable Path state;
 
-    @Option(names = "--grpc", paramLabel = "HOST:PORT", description = "Default: 127.0.0.1:7443. Port 0: any free one.")
+    @Option(
+            names = "--grpc",
+            paramLabel = "HOST:PORT",
+            description = "Where to serve gRPC. Default: 127.0.0.1:7443. Port 0: any free one.")
     private @Nullable String grpc;
 
-    @Option(names = "--https", paramLabel = "HOST:PORT", description = "Not built yet.")
+    @Option(
+            names = "--https",
+            paramLabel = "HOST:PORT",
+            description = "Where to serve HTTPS/JSON. Default: 127.0.0.1:8443.")
     private @Nullable String https;
 
     @Option(names = "--cert", paramLabel = "FILE", description = "The server's certificate.")
@@ -91,18 +108,15 @@ final class ServeCommand implements Callable<Integer> {
                     end.countDown();
                 });
                 WorkerServer server = WorkerServer.start(options)) {
-            console.say("serving " + server.address());
+            server.addresses().forEach(address -> console.say("serving " + address));
             end.await();
             console.say("shutting down");
         }
         return ExitCodes.OK;
     }
 
-    private ServerOptions options() {
+    ServerOptions options() {
         Map<String, String> file = config == null ? Map.of() : Yaml.readFlat(absolute(config), KEYS);
-        if (https != null) {
-            throw Workers.notBuiltYet("--https");
-        }
         Path stateFolder = path(state, file, "state");
         if (stateFolder == null) {
             stateFolder = LocalWorker.stateFolder(console).resolve("server");
@@ -111,7 +125,7 @@ final class ServeCommand implements Callable<Integer> {
         Required required = new Required();
         ServerOptions options = new ServerOptions(
                 stateFolder,
-                address(text(grpc, file, "grpc", DEFAULT_ADDRESS)),
+                listen(file),
                 required.file("cert", path(certificate, file, "cert")),
                 required.file("key", path(key, file, "key")),
                 required.file("ca", path(ca, file, "ca")),
@@ -120,6 +134,26 @@ final class ServeCommand implements Callable<Integer> {
                 engine(file));
         required.check();
         return options;
+    }
+
+    private Map<Transport, InetSocketAddress> listen(Map<String, String> file) {
+        Map<Transport, InetSocketAddress> listen = new EnumMap<>(Transport.class);
+        for (Transport transport : Transport.values()) {
+            String option = switch (transport) {
+                case GRPC -> grpc;
+                case HTTPS -> https;
+            };
+            String text = option != null ? option : file.get(transport.scheme());
+            if (text != null) {
+                listen.put(transport, address(transport, text));
+            }
+        }
+        if (listen.isEmpty()) {
+            for (Transport transport : Transport.values()) {
+                listen.put(transport, transport.defaultAddress());
+            }
+        }
+        return listen;
     }
 
     private static String text(@Nullable String option, Map<String, String> file, String key, String otherwise) {
@@ -161,20 +195,22 @@ final class ServeCommand implements Callable<Integer> {
         };
     }
 
-    static InetSocketAddress address(String text) {
+    static InetSocketAddress address(Transport transport, String text) {
+        String option = "--" + transport.scheme();
         try {
-            URI uri = new URI("grpc://" + text);
+            URI uri = new URI(transport.scheme() + "://" + text);
             if (uri.getHost() != null && uri.getPort() >= 0 && text.equals(uri.getRawAuthority())) {
                 InetSocketAddress address = new InetSocketAddress(Workers.host(uri), uri.getPort());
                 if (!address.isUnresolved()) {
                     return address;
                 }
-                throw CliException.usage("--grpc: unknown host '" + address.getHostString() + "'");
+                throw CliException.usage(option + ": unknown host '" + address.getHostString() + "'");
             }
         } catch (URISyntaxException | IllegalArgumentException e) {
             // The same as any other text that is no address.
         }
-        throw CliException.usage("--grpc: '" + text + "' is not HOST:PORT such as 127.0.0.1:7443");
+        throw CliException.usage(
+                option + ": '" + text + "' is not HOST:PORT such as 127.0.0.1:" + transport.defaultPort());
     }
 
     /** Names all options that are missing at once. */

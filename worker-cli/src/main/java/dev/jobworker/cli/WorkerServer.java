@@ -8,35 +8,51 @@ import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.JobEngine;
 import dev.jobworker.grpc.GrpcServer;
 import dev.jobworker.grpc.GrpcServerOptions;
+import dev.jobworker.https.HttpsServer;
+import dev.jobworker.https.HttpsServerOptions;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.security.cert.CertificateException;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A running server. All that it is made of is wired here:
  *
  * <pre>
- *     policy.yaml -- Policy ----------+
- *     audit.log ---- AuditLog --------+
- *     state/ ------- JobEngine -------+-- JobWorkerAccess --+
- *     cert, key, ca - TlsCredentials -----------------------+-- GrpcServer -- clients
+ *     policy.yaml --- Policy ---------+
+ *     audit.log ----- AuditLog -------+
+ *     state/ -------- JobEngine ------+-- JobWorkerAccess --+-- GrpcServer --- clients
+ *     cert, key, ca - TlsCredentials -----------------------+-- HttpsServer -- clients
  * </pre>
  *
- * Opened from left to right and closed from right to left. A transport gets the access, never the engine.
+ * Opened from left to right and closed from right to left, the transports at the same time. Either of them may be absent. A transport gets the access,
+ * never the engine.
  */
 final class WorkerServer implements AutoCloseable {
     private final JobEngine engine;
     private final AuditLog audit;
-    private final GrpcServer grpc;
+    private final Map<Transport, Listener> listeners;
 
-    private WorkerServer(JobEngine engine, AuditLog audit, GrpcServer grpc) {
+    private WorkerServer(JobEngine engine, AuditLog audit, Map<Transport, Listener> listeners) {
         this.engine = engine;
         this.audit = audit;
-        this.grpc = grpc;
+        this.listeners = listeners;
     }
+
+    /**
+     * The server of one transport.
+     *
+     * @param address the one that was bound
+     * @param close ends what is open and returns when all is closed
+     */
+    private record Listener(InetSocketAddress address, Runnable close) {}
 
     /**
      * Starts serving.
@@ -60,27 +76,64 @@ final class WorkerServer implements AutoCloseable {
             throw problems.toException();
         }
         JobWorkerAccess access = new JobWorkerAccess(engine, policy, audit, Version.TEXT);
-        @Nullable
-        GrpcServer grpc = problems.tryTo(
-                "listen on " + text(options.grpc()),
-                () -> GrpcServer.start(options.grpc(), credentials, access, GrpcServerOptions.DEFAULTS));
-        if (grpc == null) {
+        Map<Transport, Listener> listeners = new EnumMap<>(Transport.class);
+        options.listen().forEach((transport, address) -> {
+            @Nullable
+            Listener listener = problems.tryTo(
+                    "listen on " + transport.url(address), () -> listen(transport, address, credentials, access));
+            if (listener != null) {
+                listeners.put(transport, listener);
+            }
+        });
+        if (listeners.size() < options.listen().size()) {
+            close(listeners.values());
             abandon(engine, audit);
             throw problems.toException();
         }
-        return new WorkerServer(engine, audit, grpc);
+        return new WorkerServer(engine, audit, listeners);
+    }
+
+    private static Listener listen(
+            Transport transport, InetSocketAddress address, TlsCredentials credentials, JobWorkerAccess access)
+            throws IOException {
+        return switch (transport) {
+            case GRPC -> {
+                GrpcServer server = GrpcServer.start(address, credentials, access, GrpcServerOptions.DEFAULTS);
+                yield new Listener(server.address(), server::close);
+            }
+            case HTTPS -> {
+                HttpsServer server = HttpsServer.start(address, credentials, access, HttpsServerOptions.DEFAULTS);
+                yield new Listener(server.address(), server::close);
+            }
+        };
     }
 
     /** Returns where it listens, as clients write it. */
-    String address() {
-        return "grpc://" + text(grpc.address());
+    List<String> addresses() {
+        return listeners.keySet().stream().map(this::address).toList();
+    }
+
+    /** Returns where it listens by one transport, as clients write it. */
+    String address(Transport transport) {
+        Listener listener = listeners.get(transport);
+        if (listener == null) {
+            throw new IllegalArgumentException("does not serve " + transport.scheme());
+        }
+        return transport.url(listener.address);
     }
 
     @Override
     public void close() {
-        grpc.close();
+        close(listeners.values());
         engine.close();
         close(audit);
+    }
+
+    /** Each may take the whole time that open calls have to end: all at once, so that together they take no longer. */
+    private static void close(Collection<Listener> listeners) {
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            listeners.forEach(listener -> threads.execute(listener.close));
+        }
     }
 
     /** The jobs of the server before this one do not suffer from a mistake in its configuration. */
@@ -112,13 +165,6 @@ final class WorkerServer implements AutoCloseable {
                             + credentials.certificate().getNotAfter().toInstant(),
                     e);
         }
-    }
-
-    private static String text(InetSocketAddress address) {
-        String host = address.getAddress() == null
-                ? address.getHostString()
-                : address.getAddress().getHostAddress();
-        return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + address.getPort();
     }
 
     /** Collects all that is wrong, so that one attempt shows it all. */

@@ -3,6 +3,7 @@ package dev.jobworker.cli;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.grpc.GrpcJobWorker;
+import dev.jobworker.https.HttpsJobWorker;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -13,35 +14,24 @@ import org.jspecify.annotations.Nullable;
 
 /** Clients of servers. The scheme of the address picks the transport, here and nowhere else. */
 final class Workers {
-    static final int DEFAULT_PORT = 7443;
-
-    private static final String GRPC = "grpc";
-    private static final String HTTPS = "https";
-
     private Workers() {}
 
     /** Returns the address of a server, which has a known scheme and a host. */
     static URI parse(String text) {
         try {
             URI uri = new URI(text);
-            if (HTTPS.equals(uri.getScheme())) {
-                throw notBuiltYet("https:// addresses");
-            }
             boolean bare = (uri.getRawPath() == null || uri.getRawPath().isEmpty())
                     && uri.getRawQuery() == null
                     && uri.getRawFragment() == null
                     && uri.getRawUserInfo() == null;
-            if (GRPC.equals(uri.getScheme()) && uri.getHost() != null && bare) {
+            if (Transport.of(uri).isPresent() && uri.getHost() != null && bare) {
                 return uri;
             }
         } catch (URISyntaxException e) {
             // The same as any other address that is none.
         }
-        throw CliException.usage("'" + text + "' is not the address of a server such as grpc://host:7443");
-    }
-
-    static CliException notBuiltYet(String what) {
-        return CliException.usage(what + ": HTTPS is not built yet, use grpc://host:port");
+        throw CliException.usage(
+                "'" + text + "' is not the address of a server such as grpc://host:7443 or https://host:8443");
     }
 
     /** Returns a client; it connects at its first call. */
@@ -50,12 +40,14 @@ final class Workers {
         if (server == null) {
             throw new IllegalArgumentException("no server");
         }
+        Transport transport = Transport.of(server).orElseThrow();
         TlsCredentials credentials = credentials(settings);
         Logging.quiet();
-        int port = server.getPort() < 0 ? DEFAULT_PORT : server.getPort();
-        return switch (server.getScheme()) {
-            case GRPC -> GrpcJobWorker.connect(host(server), port, credentials, console::say);
-            default -> throw new IllegalArgumentException("no transport for " + server);
+        String host = host(server);
+        int port = server.getPort() < 0 ? transport.defaultPort() : server.getPort();
+        return switch (transport) {
+            case GRPC -> GrpcJobWorker.connect(host, port, credentials, console::say);
+            case HTTPS -> HttpsJobWorker.connect(host, port, credentials, console::say);
         };
     }
 

@@ -1,7 +1,6 @@
 package dev.jobworker.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
@@ -12,7 +11,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -198,52 +196,5 @@ final class ProcessTest {
         Process wrong = Jvm.start(folder, "nonsense");
         assertEquals(2, Jvm.exitCode(wrong));
         assertEquals(0, wrong.getInputStream().readAllBytes().length);
-    }
-
-    @Test
-    void serve_untilSigterm_exits0AndLeavesTheJobs() throws Exception {
-        Shell shell = new Shell(folder);
-        shell.run("ca", "init", "--dir", ".");
-        shell.run("ca", "issue", "--dir", ".", "--server", "127.0.0.1");
-        shell.run("ca", "issue", "--dir", ".", "--user", "alice", "--role", "user");
-        Files.writeString(folder.resolve("serve.yaml"), """
-                state: state
-                grpc: 127.0.0.1:0
-                cert: server.crt
-                key: server.key
-                ca: ca.crt
-                policy: policy.yaml
-                max-running-jobs: 1
-                max-output: 1k
-                """);
-        String job = "";
-        for (int round = 0; round < 2; round++) {
-            Process serve = Jvm.start(folder, "serve", "--config", "serve.yaml");
-            BufferedReader err =
-                    new BufferedReader(new InputStreamReader(serve.getErrorStream(), StandardCharsets.UTF_8));
-            String ready = err.readLine();
-            assertTrue(ready.matches("jobworker: serving grpc://127\\.0\\.0\\.1:[0-9]+"), ready);
-            Shell alice = new Shell(folder)
-                    .with("JOBWORKER_SERVER", ready.substring(ready.indexOf("grpc:")))
-                    .with("JOBWORKER_CERT", "alice.crt")
-                    .with("JOBWORKER_KEY", "alice.key")
-                    .with("JOBWORKER_CA", "ca.crt");
-            if (round == 0) {
-                job = alice.run("start", "--", "sleep", "1000").out().strip();
-                assertEquals(75, alice.run("start", "--", "true").code(), "one running job is the limit");
-                assertEquals(
-                        2,
-                        alice.run("start", "--output-limit", "2k", "--", "true").code(),
-                        "1k is the limit");
-            } else {
-                assertTrue(alice.run("status", job).out().contains("RUNNING"), "taken up by the next server");
-                assertEquals(0, alice.run("stop", job).code());
-            }
-            Jvm.signal("TERM", serve);
-            assertEquals(0, Jvm.exitCode(serve));
-            assertEquals(List.of("jobworker: shutting down"), err.lines().toList());
-            assertEquals(0, serve.getInputStream().readAllBytes().length);
-        }
-        assertFalse(Files.readString(folder.resolve("state/audit.log")).isEmpty());
     }
 }

@@ -32,6 +32,9 @@ final class QuickstartTest {
         assertEquals("", new String(quickstart.getErrorStream().readAllBytes(), StandardCharsets.UTF_8));
         assertTrue(text.contains("All went as announced."), text);
         assertFalse(text.contains("NOT SO"), text);
+        for (Transport transport : Transport.values()) {
+            assertTrue(text.contains("export JOBWORKER_SERVER=" + transport.scheme() + "://127.0.0.1:"), text);
+        }
         assertNothingLeft();
     }
 

@@ -4,20 +4,9 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.jobworker.core.EngineOptions;
-import dev.jobworker.core.EngineOptions.OnClose;
-import dev.jobworker.core.JobEngine;
-import dev.jobworker.core.JobId;
-import dev.jobworker.core.JobSpec;
-import dev.jobworker.core.JobState;
-import dev.jobworker.core.StartRequest;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -28,32 +17,42 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Commands against a real server over mutual TLS. */
+/** Commands against a real server over mutual TLS, by each transport. */
+@ParameterizedClass
+@EnumSource(Transport.class)
 final class ServerTest {
     private static final String ABSENT = "01a20adb-51bd-7d90-b926-7f631ce86934";
 
     @TempDir
     static Path folder;
 
+    private static Site site;
     private static WorkerServer server;
+
+    private final Transport transport;
+
+    ServerTest(Transport transport) {
+        this.transport = transport;
+    }
 
     @BeforeAll
     static void serve() {
-        admin("ca", "init", "--dir", ".");
-        admin("ca", "issue", "--dir", ".", "--server", "localhost,127.0.0.1");
-        admin("ca", "issue", "--dir", ".", "--user", "alice", "--role", "user");
-        admin("ca", "issue", "--dir", ".", "--user", "bob", "--role", "user");
-        admin("ca", "issue", "--dir", ".", "--user", "victor", "--role", "viewer");
-        admin("ca", "issue", "--dir", ".", "--user", "nobody");
-        admin("ca", "issue", "--dir", ".", "--user", "late", "--valid", "1ms", "--role", "user");
-        admin("ca", "issue", "--dir", ".", "--user", "revoked", "--role", "user");
-        admin("ca", "revoke", "--dir", ".", "revoked");
-        admin("ca", "init", "--dir", "other");
-        admin("ca", "issue", "--dir", "other", "--user", "mallory");
-        server = WorkerServer.start(options(folder.resolve("state")));
+        Logging.serving();
+        site = Site.in(folder)
+                .with("bob", "--role", "user")
+                .with("victor", "--role", "viewer")
+                .with("nobody")
+                .with("late", "--valid", "1ms", "--role", "user")
+                .with("revoked", "--role", "user");
+        site.admin("revoke", "--dir", ".", "revoked");
+        site.admin("init", "--dir", "other");
+        site.admin("issue", "--dir", "other", "--user", "mallory");
+        server = WorkerServer.start(site.options(folder.resolve("state"), Site.BOTH));
     }
 
     @AfterAll
@@ -61,33 +60,12 @@ final class ServerTest {
         server.close();
     }
 
-    private static ServerOptions options(Path state) {
-        return new ServerOptions(
-                state,
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                folder.resolve("server.crt"),
-                folder.resolve("server.key"),
-                folder.resolve("ca.crt"),
-                folder.resolve("policy.yaml"),
-                state.resolveSibling("audit.log"),
-                EngineOptions.DEFAULTS.withOnClose(OnClose.STOP_JOBS, JobSpec.DEFAULT_GRACE_PERIOD));
-    }
-
-    private static void admin(String... arguments) {
-        Shell.Result result = new Shell(folder).run(arguments);
-        assertEquals(0, result.code(), result.err());
-    }
-
-    private static Shell as(String user) {
+    private Shell as(String user) {
         Path certificates = user.equals("mallory") ? folder.resolve("other") : folder;
-        return new Shell(folder)
-                .with("JOBWORKER_SERVER", server.address())
-                .with("JOBWORKER_CERT", certificates.resolve(user + ".crt").toString())
-                .with("JOBWORKER_KEY", certificates.resolve(user + ".key").toString())
-                .with("JOBWORKER_CA", folder.resolve("ca.crt").toString());
+        return site.as(certificates, user, server.address(transport));
     }
 
-    private static String start(String user, String... command) {
+    private String start(String user, String... command) {
         String[] arguments = new String[command.length + 2];
         arguments[0] = "start";
         arguments[1] = "--";
@@ -229,7 +207,7 @@ final class ServerTest {
                 as("alice").run("list", "--label", label + "=1").out().lines().count());
         Shell.Result failed = as("alice").run("list", "--label", label + "=1", "--state", "failed", "-o", "jsonl");
         assertEquals(1, failed.out().lines().count(), failed.err());
-        assertTrue(failed.out().contains("\"exit\":{\"code\":1}"));
+        assertTrue(failed.out().contains("\"exit\":{\"code\":1,"));
         assertEquals(
                 "[]",
                 as("bob")
@@ -277,7 +255,7 @@ final class ServerTest {
                 folder.resolve(user.equals("mallory") ? "other" : ".").resolve(user + ".crt");
         String serial = PemFiles.certificate(certificate).getSerialNumber().toString(16);
         await("a line in the audit log")
-                .until(() -> Files.readAllLines(folder.resolve("audit.log")).stream()
+                .until(() -> Files.readAllLines(site.auditLog()).stream()
                         .anyMatch(line -> line.contains("\"serial\":\"" + serial + "\"")
                                 && line.contains("\"authenticate\"")
                                 && line.contains("CERTIFICATE_REJECTED")));
@@ -290,129 +268,39 @@ final class ServerTest {
                 .run("list");
         assertEquals(75, result.code());
         assertTrue(
-                result.err().contains("the certificate of the server " + server.address() + " cannot be trusted"),
+                result.err()
+                        .contains("the certificate of the server " + server.address(transport) + " cannot be trusted"),
                 result.err());
     }
 
     @Test
     void noServer_isOneLine() {
-        Shell.Result result =
-                as("alice").with("JOBWORKER_SERVER", "grpc://127.0.0.1:1").run("list");
+        Shell.Result result = as("alice")
+                .with("JOBWORKER_SERVER", transport.scheme() + "://127.0.0.1:1")
+                .run("list");
         assertEquals(75, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
-        assertTrue(result.err().contains("Connection refused"), result.err());
+        assertTrue(result.err().startsWith("jobworker: no connection to 127.0.0.1:1: "), result.err());
+    }
+
+    @Test
+    void server_withoutPort_isAtTheDefaultPort() {
+        Shell.Result result = as("alice")
+                .with("JOBWORKER_SERVER", transport.scheme() + "://127.0.0.77")
+                .run("list");
+        assertEquals(75, result.code());
+        String port = transport == Transport.GRPC ? "7443" : "8443";
+        assertTrue(result.err().contains("127.0.0.77:" + port), result.err());
     }
 
     @Test
     void keyThatOthersMayRead_isRefused() throws IOException {
-        Path key = folder.resolve("open.key");
+        Path key = folder.resolve("open-" + transport + ".key");
         Files.copy(folder.resolve("alice.key"), key);
         Files.setPosixFilePermissions(key, PosixFilePermissions.fromString("rw-r--r--"));
         Shell.Result result = as("alice").with("JOBWORKER_KEY", key.toString()).run("list");
         assertEquals(2, result.code());
         assertTrue(result.err().contains("chmod 600"), result.err());
-    }
-
-    @Test
-    void serve_withBadFiles_saysEachInALineAndStartsNothing() throws IOException {
-        Path broken =
-                Files.writeString(folder.resolve("broken.yaml"), "version: 1\ntrustDomain: example.test\nbind: []\n");
-        Shell.Result result = new Shell(folder)
-                .run(
-                        "serve",
-                        "--state",
-                        folder.resolve("state").toString(),
-                        "--grpc",
-                        "127.0.0.1:0",
-                        "--cert",
-                        "alice.key",
-                        "--key",
-                        "server.key",
-                        "--ca",
-                        "ca.crt",
-                        "--policy",
-                        broken.toString(),
-                        "--audit",
-                        "absent/audit.log");
-        assertEquals(2, result.code());
-        assertEquals(4, result.err().lines().count(), result.err());
-        assertTrue(result.err().lines().allMatch(line -> line.startsWith("jobworker: cannot serve: ")), result.err());
-    }
-
-    @Test
-    void serve_onAPortThatIsTaken_saysSo() {
-        Shell.Result result = new Shell(folder)
-                .run(
-                        "serve",
-                        "--state",
-                        folder.resolve("state2").toString(),
-                        "--grpc",
-                        server.address().substring(7),
-                        "--cert",
-                        "server.crt",
-                        "--key",
-                        "server.key",
-                        "--ca",
-                        "ca.crt",
-                        "--policy",
-                        "policy.yaml");
-        assertEquals(2, result.code());
-        assertEquals(1, result.err().lines().count(), result.err());
-        assertTrue(result.err().contains("in use"), result.err());
-    }
-
-    @Test
-    void serve_thatFails_leavesTheJobsOfTheServerBefore() throws Exception {
-        Path state = folder.resolve("taken-over");
-        JobId id;
-        try (JobEngine before = JobEngine.open(state)) {
-            id = before.start(StartRequest.of("alice", JobSpec.of("sleep", "1000")))
-                    .id();
-        }
-        ServerOptions good = options(state); // its policy is to stop the jobs when it ends
-        ServerOptions portInUse = new ServerOptions(
-                state,
-                new InetSocketAddress(
-                        InetAddress.getLoopbackAddress(),
-                        URI.create(server.address()).getPort()),
-                good.certificate(),
-                good.key(),
-                good.ca(),
-                good.policy(),
-                good.audit(),
-                good.engine());
-        assertThrows(CliException.class, () -> WorkerServer.start(portInUse));
-        try (JobEngine after = JobEngine.open(state, good.engine())) {
-            assertEquals(JobState.RUNNING, after.get(id).state());
-        }
-    }
-
-    @Test
-    void serve_withExpiredCertificate_isRefused() {
-        Shell.Result result = new Shell(folder)
-                .run(
-                        "serve",
-                        "--state",
-                        folder.resolve("state3").toString(),
-                        "--cert",
-                        "late.crt",
-                        "--key",
-                        "late.key",
-                        "--ca",
-                        "ca.crt",
-                        "--policy",
-                        "policy.yaml");
-        assertEquals(2, result.code());
-        assertTrue(result.err().contains("is valid only from"), result.err());
-    }
-
-    @Test
-    void serve_withoutFilesOrWithHttps_isAUsageError() {
-        Shell.Result missing = new Shell(folder).run("serve", "--cert", "server.crt");
-        assertEquals(2, missing.code());
-        assertTrue(missing.err().contains("--key, --ca, --policy"), missing.err());
-        assertTrue(new Shell(folder).run("serve", "--https", ":1").err().contains("not built yet"));
-        assertEquals(2, new Shell(folder).run("serve", "--grpc", "nonsense").code());
     }
 
     @Test
@@ -434,7 +322,7 @@ final class ServerTest {
                 HexFormat.of().formatHex(result.outBytes()));
     }
 
-    private static Console withOut(String user, Onlooker out) {
+    private Console withOut(String user, Onlooker out) {
         Console console = as(user).console();
         return new Console(
                 console.in(),

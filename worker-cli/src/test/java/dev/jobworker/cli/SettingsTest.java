@@ -91,17 +91,11 @@ final class SettingsTest {
                 "grpc://host/path",
                 "grpc://u@host",
                 "grpc://h:x",
+                "https://host/v1",
                 "::"
             })
     void server_thatIsNoAddress_isAUsageError(String server) {
         assertEquals(2, shell.run("list", "--server", server).code());
-    }
-
-    @Test
-    void https_isSaidToBeNotBuiltYet() {
-        Shell.Result result = shell.run("list", "--server", "https://host");
-        assertEquals(2, result.code());
-        assertTrue(result.err().contains("not built yet"), result.err());
     }
 
     @Test
