@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executors;
 import java.util.function.UnaryOperator;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
@@ -25,7 +24,6 @@ import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
-import org.eclipse.jetty.util.thread.ThreadPool;
 
 /**
  * Serves {@code /v1} over mutual TLS: {@link JobHandler} behind {@link HttpsConnector}, and nothing else. Every error is a problem of RFC 9457 with a
@@ -33,7 +31,8 @@ import org.eclipse.jetty.util.thread.ThreadPool;
  */
 public final class HttpsServer implements AutoCloseable {
     private static final Duration CLOSE_GRACE_PERIOD = Duration.ofSeconds(10);
-    private static final int MAX_PLATFORM_THREADS = 16;
+    /** For connections; requests have threads of their own. */
+    private static final int MAX_THREADS = 16;
 
     private final Server server;
     private final JobHandler handler;
@@ -58,17 +57,10 @@ public final class HttpsServer implements AutoCloseable {
     }
 
     static Server server() {
-        return new Server(threadPool());
-    }
-
-    /** Returns threads for a server with {@link JobHandler}: few of the operating system, and a virtual one for each request. */
-    public static ThreadPool threadPool() {
-        QueuedThreadPool threads = new QueuedThreadPool(MAX_PLATFORM_THREADS);
+        QueuedThreadPool threads = new QueuedThreadPool(MAX_THREADS);
         threads.setName("jobworker-https");
         threads.setDaemon(true);
-        threads.setVirtualThreadsExecutor(Executors.newThreadPerTaskExecutor(
-                Thread.ofVirtual().name("https-request").factory()));
-        return threads;
+        return new Server(threads);
     }
 
     /** Returns what gives the errors of Jetty itself their problem. */

@@ -42,15 +42,14 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.component.Graceful;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Answers requests under {@code /v1/}, and leaves all others to the handlers after it. Goes into any Jetty server whose connections come from
- * {@link HttpsConnector}, which asks clients for their certificates; a request on another connection is an INTERNAL error. It blocks: give the server
- * {@link HttpsServer#threadPool}, where that costs no thread of the operating system, and {@link HttpsServer#errorHandler} for errors that Jetty finds.
+ * {@link HttpsConnector}, which asks clients for their certificates; a request on another connection is an INTERNAL error. {@link HttpsServer#errorHandler}
+ * gives the same form to errors that Jetty itself finds.
  *
- * <p>Start reading here: who asks ({@link #caller}), what for ({@link Operation}), may he; then the answer. Runs on a virtual thread for each request,
- * which may block. The order is that of gRPC: who may not have what he asks for is refused before anything of his request is read.
+ * <p>Start reading here: who asks ({@link #caller}), what for ({@link Operation}), may he; then the answer. Each request has a virtual thread, which may
+ * block. The order is that of gRPC: who may not have what he asks for is refused before anything of his request is read.
  */
 public final class JobHandler extends Handler.Abstract implements Graceful {
     private static final Duration HEARTBEAT = Duration.ofSeconds(15);
@@ -75,7 +74,7 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
     }
 
     JobHandler(JobWorkerAccess access, Duration heartbeat, RequestReception reception) {
-        super(InvocationType.BLOCKING);
+        super(InvocationType.NON_BLOCKING);
         this.access = access;
         this.heartbeat = heartbeat;
         this.reception = reception;
@@ -112,6 +111,12 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
         if (!path.startsWith(PREFIX)) {
             return false;
         }
+        // Jetty's own threads are few, and it may call a handler in one of them whatever that declares.
+        Thread.ofVirtual().name("https-request").start(() -> serve(request, response, callback, path));
+        return true;
+    }
+
+    private void serve(Request request, Response response, Callback callback, String path) {
         UUID id = UUID.randomUUID();
         try {
             Identity caller = caller(request);
@@ -132,7 +137,6 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
         } catch (RuntimeException | Error defect) {
             Exchange.fail(request, response, callback, CoreFailures.internal(defect), id);
         }
-        return true;
     }
 
     /**
@@ -281,33 +285,14 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
 
     /** Waits until the job is final, the client goes away as far as HTTP tells, or the server shuts down. */
     private Job await(Exchange exchange, JobId id, Duration maxWait) throws InterruptedException {
-        Interruption interruption = new Interruption();
+        Runnable ender = Thread.currentThread()::interrupt;
         exchange.request.addIdleTimeoutListener(_ -> false);
-        exchange.request.addFailureListener(_ -> interruption.run());
-        waitingCalls.add(interruption);
+        exchange.request.addFailureListener(_ -> ender.run());
+        waitingCalls.add(ender);
         try {
             return exchange.worker().await(id, maxWait);
         } finally {
-            waitingCalls.remove(interruption);
-            interruption.end();
-        }
-    }
-
-    /** Interrupts a thread while it waits, and never later: it may serve another request by then. */
-    private static final class Interruption implements Runnable {
-        // Both guarded by this.
-        private @Nullable Thread waiting = Thread.currentThread();
-
-        @Override
-        public synchronized void run() {
-            if (waiting != null) {
-                waiting.interrupt();
-            }
-        }
-
-        synchronized void end() {
-            waiting = null;
-            Thread.interrupted();
+            waitingCalls.remove(ender);
         }
     }
 

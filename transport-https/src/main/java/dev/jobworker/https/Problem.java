@@ -57,15 +57,18 @@ record Problem(int status, String body) {
                     .properties()
                     .forEach(entry ->
                             details.put(entry.getKey(), entry.getValue().asString()));
-            return new WorkerException(
-                    reason(problem.path("reason").asString(""), status),
-                    problem.path("detail").asString(server + " answered with status " + status),
-                    details,
-                    null);
+            if (problem.path("reason").isString()) {
+                return new WorkerException(
+                        reason(problem.path("reason").asString(), status),
+                        problem.path("detail").asString(""),
+                        details,
+                        null);
+            }
         } catch (JacksonException notAProblem) {
-            return new WorkerException(
-                    reason("", status), server + " answered with status " + status, Map.of(), notAProblem);
+            // Said below.
         }
+        return new WorkerException(
+                reason("", status), server + " answered with status " + status + ", not as jobworker does over HTTPS");
     }
 
     private static Reason reason(String name, int status) {

@@ -280,7 +280,8 @@ final class ServerTest {
                 .run("list");
         assertEquals(75, result.code());
         assertEquals(1, result.err().lines().count(), result.err());
-        assertTrue(result.err().startsWith("jobworker: no connection to 127.0.0.1:1: "), result.err());
+        assertTrue(
+                result.err().startsWith("jobworker: no connection to 127.0.0.1:1: Connection refused"), result.err());
     }
 
     @Test
