@@ -7,7 +7,7 @@ import { loadSync } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
 const [proto, address, cert, key, ca] = process.argv.slice(2);
-const { jobworker } = grpc.loadPackageDefinition(loadSync(proto, { keepCase: true, longs: Number, enums: String, oneofs: true }));
+const { jobworker } = grpc.loadPackageDefinition(loadSync(proto, { keepCase: true, defaults: true, longs: Number, enums: String, oneofs: true }));
 const credentials = grpc.credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert));
 const client = new jobworker.v1.JobService(address, credentials);
 
