@@ -8,23 +8,21 @@ import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.JobEngine;
 import dev.jobworker.https.HttpsConnector;
+import dev.jobworker.https.HttpsServer;
 import dev.jobworker.https.HttpsServerOptions;
 import dev.jobworker.https.JobHandler;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.concurrent.Executors;
 import org.eclipse.jetty.io.Content;
-import org.eclipse.jetty.io.EndPoint.SslSessionData;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.component.LifeCycle;
-import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 /** A Jetty server with a page of its own, and jobs beside it. The argument is a folder that {@code jobworker ca} made. */
-record JobsBesidePages(Server server, JobHandler jobs) implements AutoCloseable {
+record JobsBesidePages(Server server) implements AutoCloseable {
 
     public static void main(String[] args) throws Exception {
         Path folder = Path.of(args.length > 0 ? args[0] : ".");
@@ -40,35 +38,32 @@ record JobsBesidePages(Server server, JobHandler jobs) implements AutoCloseable 
                 folder.resolve("server.crt"), folder.resolve("server.key"), folder.resolve("ca.crt"));
         JobWorkerAccess access =
                 new JobWorkerAccess(engine, Policy.load(folder.resolve("policy.yaml")), AuditLog.DISCARD, "example");
-        QueuedThreadPool threads = new QueuedThreadPool();
-        // Followed output keeps its request's thread until the job ends.
-        threads.setVirtualThreadsExecutor(Executors.newVirtualThreadPerTaskExecutor());
-        Server server = new Server(threads);
-        JobsBesidePages application = new JobsBesidePages(server, new JobHandler(access));
+        Server server = new Server();
+        JobHandler jobs = new JobHandler(access);
         server.addConnector(HttpsConnector.create(
                 server, new InetSocketAddress("localhost", port), credentials, access, HttpsServerOptions.DEFAULTS));
-        server.setHandler(new Handler.Sequence(hello(access), application.jobs));
+        server.setHandler(new Handler.Sequence(hello(jobs), jobs));
+        server.setErrorHandler(HttpsServer.errorHandler());
+        server.setStopTimeout(10_000); // those who follow output are told why it ends
         server.start();
-        return application;
+        return new JobsBesidePages(server);
     }
 
     @Override
     public void close() {
-        jobs.shutDown(); // or the server would cut those who follow output without a word
         LifeCycle.stop(server);
     }
 
-    private static Handler hello(JobWorkerAccess access) {
+    private static Handler hello(JobHandler jobs) {
         return new Handler.Abstract() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
                 if (!Request.getPathInContext(request).equals("/")) {
                     return false;
                 }
-                SslSessionData tls = (SslSessionData) request.getAttribute(SslSessionData.ATTRIBUTE);
                 try {
-                    var caller = access.authenticate(tls.peerCertificates()[0]);
-                    Content.Sink.write(response, true, "Hello, " + caller.spiffeId() + "\n", callback);
+                    String caller = jobs.caller(request).spiffeId();
+                    Content.Sink.write(response, true, "Hello, " + caller + "\n", callback);
                 } catch (WorkerException refused) {
                     Response.writeError(request, response, callback, 403, refused.getMessage());
                 }
