@@ -2,6 +2,7 @@ package dev.jobworker.https;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpVersion;
@@ -10,19 +11,24 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
  * Tells when the client of HTTP/1.1 closes its connection while it waits for an answer. HTTP/2 tells that itself; in HTTP/1.1 it shows only when
  * somebody reads, which Jetty does not before the answer is complete. So the connection is watched here, and is not used again.
  *
- * <p>Everything runs in Jetty's threads and does not block. What the client sends on instead of closing is thrown away with the connection.
+ * <p>Everything runs in Jetty's threads and does not block, nor may {@code onGone}. What the client sends on instead of closing is thrown away with the connection.
  */
 final class Departure implements Callback {
+    private static final long PAUSE_MILLIS = 100;
+
     private final EndPoint endPoint;
+    private final Scheduler scheduler;
     private final Runnable onGone;
 
-    private Departure(EndPoint endPoint, Runnable onGone) {
+    private Departure(EndPoint endPoint, Scheduler scheduler, Runnable onGone) {
         this.endPoint = endPoint;
+        this.scheduler = scheduler;
         this.onGone = onGone;
     }
 
@@ -34,7 +40,8 @@ final class Departure implements Callback {
             // The end of the connection alone would not tell a complete answer from a cut one.
             response.getHeaders().put(HttpHeader.TRANSFER_ENCODING, "chunked");
             EndPoint endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
-            endPoint.tryFillInterested(new Departure(endPoint, onGone));
+            endPoint.tryFillInterested(
+                    new Departure(endPoint, request.getComponents().getScheduler(), onGone));
         }
     }
 
@@ -47,7 +54,9 @@ final class Departure implements Callback {
             if (count < 0) {
                 onGone.run();
             } else if (count == 0) {
-                endPoint.tryFillInterested(this);
+                // TLS may have to write before it can read, and would call here again and again while the client takes
+                // nothing.
+                scheduler.schedule(() -> endPoint.tryFillInterested(this), PAUSE_MILLIS, TimeUnit.MILLISECONDS);
             }
         } catch (IOException broken) {
             onGone.run();

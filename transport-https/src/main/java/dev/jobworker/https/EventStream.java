@@ -143,10 +143,16 @@ final class EventStream {
         }
 
         private OutputEvent event(String kind, long id, Instant time, String reason, byte[] data) {
+            if (id < 0) {
+                throw new IllegalArgumentException("the offset " + id);
+            }
             offset = id;
             return switch (kind) {
                 case "stdout", "stderr" -> {
                     byte[] bytes = Base64.getDecoder().decode(data);
+                    if (id < bytes.length) {
+                        throw new IllegalArgumentException("the offset " + id + " after " + bytes.length + " bytes");
+                    }
                     yield new OutputEvent.Chunk(
                             id - bytes.length,
                             StdStream.valueOf(kind.toUpperCase(Locale.ROOT)),

@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
@@ -161,6 +160,12 @@ final class Exchange {
         }
         Problem problem = Problem.of(failure, id);
         response.reset();
+        addHeaders(response, failure);
+        answer(response, callback, problem.status(), Problem.MEDIA_TYPE, problem.body());
+    }
+
+    /** Says in headers what belongs to some reasons. */
+    static void addHeaders(Response response, WorkerException failure) {
         switch (failure.reason()) {
             case QUOTA_EXCEEDED, SERVER_OVERLOADED, SERVER_SHUTTING_DOWN, AUDIT_UNAVAILABLE ->
                 response.getHeaders().put(HttpHeader.RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -171,15 +176,6 @@ final class Exchange {
             case METHOD_NOT_ALLOWED ->
                 response.getHeaders().put(HttpHeader.ALLOW, failure.details().get("allow"));
             default -> {}
-        }
-        answer(response, callback, problem.status(), Problem.MEDIA_TYPE, problem.body());
-    }
-
-    /** Refuses what a page of another site makes a browser send: it would come with the certificate of the browser's user. */
-    void checkSite() {
-        String site = header("Sec-Fetch-Site");
-        if (site != null && !List.of("same-origin", "none").contains(site)) {
-            throw new WorkerException(Reason.PERMISSION_DENIED, "the request comes from a page of another site");
         }
     }
 }

@@ -28,8 +28,8 @@ import org.eclipse.jetty.util.thread.Scheduler;
 public final class HttpsConnector {
     private static final int MAX_HEADER_BYTES = 8 << 10;
     private static final int MAX_STREAMS_PER_CONNECTION = 100;
-    /** PING, SETTINGS, RST_STREAM and other frames that cost their sender nothing, a second. */
-    private static final int MAX_CONTROL_FRAMES_PER_SECOND = 64;
+    /** PING, SETTINGS, RST_STREAM and other frames that cost their sender nothing, a second: more than the streams that a client may end at once. */
+    private static final int MAX_CONTROL_FRAMES_PER_SECOND = 2 * MAX_STREAMS_PER_CONNECTION;
 
     /**
      * What connections have time for.

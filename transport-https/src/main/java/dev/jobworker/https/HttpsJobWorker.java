@@ -39,6 +39,10 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +57,8 @@ public final class HttpsJobWorker implements JobWorker {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration DEADLINE = Duration.ofSeconds(30);
     private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
+    /** A page of many jobs with the longest command lines is large. */
+    private static final long MAX_ANSWER_BYTES = 64 << 20;
 
     private final String host;
     private final String server;
@@ -230,7 +236,7 @@ public final class HttpsJobWorker implements JobWorker {
     /** Returns the body of a good answer. */
     private byte[] call(HttpRequest request) {
         try {
-            HttpResponse<byte[]> response = client.send(request, BodyHandlers.ofByteArray());
+            HttpResponse<byte[]> response = send(request);
             if (response.statusCode() / 100 == 2) {
                 return response.body();
             }
@@ -243,6 +249,25 @@ public final class HttpsJobWorker implements JobWorker {
         }
     }
 
+    /** The deadline of the request is for the head of its answer alone; so it is used once more, for all of it. */
+    private HttpResponse<byte[]> send(HttpRequest request) throws IOException, InterruptedException {
+        CompletableFuture<HttpResponse<byte[]>> response =
+                client.sendAsync(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_ANSWER_BYTES));
+        try {
+            long millis = request.timeout().orElse(DEADLINE).plus(AWAIT_MARGIN).toMillis();
+            return response.get(millis, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException stalled) {
+            throw new HttpTimeoutException("the answer stopped before its end");
+        } catch (ExecutionException failed) {
+            if (failed.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IOException(failed.getCause());
+        } finally {
+            response.cancel(true);
+        }
+    }
+
     private WorkerException failed(IOException failure) {
         if (isTimeout(failure)) {
             return new WorkerException(Reason.CONNECTION_FAILED, server + " did not answer in time", Map.of(), failure);
@@ -251,7 +276,7 @@ public final class HttpsJobWorker implements JobWorker {
         if (message == null) {
             message = failure instanceof ConnectException ? whyNoConnection() : failure.toString();
         }
-        return ConnectionFailure.of(failure, message, server);
+        return ConnectionFailure.of(new IOException(message, failure), message, server);
     }
 
     /** Asks a plain socket: java.net.http does not tell. */

@@ -17,6 +17,7 @@ import org.eclipse.jetty.http.HttpStatus;
 /** Requests for the output of one job as events. Each has a virtual thread, which reads no event more than was asked for. */
 final class HttpsOutputCalls implements OutputCalls {
     private static final int IN_FLIGHT = 2;
+    private static final int MAX_PROBLEM_BYTES = 1 << 20;
 
     private final HttpClient client;
     private final String server;
@@ -67,7 +68,7 @@ final class HttpsOutputCalls implements OutputCalls {
             receiver.reached();
             try (InputStream body = response.body()) {
                 if (response.statusCode() != HttpStatus.OK_200) {
-                    throw Problem.read(response.statusCode(), body.readAllBytes(), server);
+                    throw Problem.read(response.statusCode(), body.readNBytes(MAX_PROBLEM_BYTES), server);
                 }
                 EventStream.Reader events = new EventStream.Reader(body, server);
                 while (true) {

@@ -146,6 +146,7 @@ public final class HttpsServer implements AutoCloseable {
                             : CoreFailures.internal(cause == null ? new IllegalStateException(why) : cause);
             };
             Problem problem = Problem.of(failure, UUID.randomUUID(), status);
+            Exchange.addHeaders(response, failure);
             Exchange.answer(response, callback, status, Problem.MEDIA_TYPE, problem.body());
             return true;
         }

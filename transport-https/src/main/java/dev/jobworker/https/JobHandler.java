@@ -33,9 +33,9 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLSession;
-import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.EndPoint.SslSessionData;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -118,17 +118,20 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
 
     private void serve(Request request, Response response, Callback callback, String path) {
         UUID id = UUID.randomUUID();
+        String reader = ""; // of those whose certificates are refused
         try {
-            Identity caller = caller(request);
+            checkVersion(request);
+            Identity caller = caller(request, id);
+            reader = caller.spiffeId();
             Operation operation = operation(request, path);
+            access.precheck(caller, operation.action(), id);
+            checkSite(request, caller, operation, id);
             String key = request.getHeaders().get(IDEMPOTENCY_KEY);
             id = operation == Operation.START_JOB && key != null ? Wire.requestId(key) : id;
             Exchange exchange = new Exchange(request, response, callback, access, caller, id);
-            exchange.checkSite();
-            access.precheck(caller, operation.action());
             answer(operation, exchange, path);
         } catch (WorkerException failure) {
-            passOver(request);
+            passOver(request, reader);
             Exchange.fail(request, response, callback, failure, id);
         } catch (InterruptedException ended) {
             Exchange.fail(request, response, callback, WaitingCalls.shuttingDown(), id);
@@ -143,13 +146,12 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
      * Reads what is left of a body, as long as that is one that this interface takes, and throws it away: a connection of HTTP/1.1 that is closed while
      * the client still writes loses the answer on its way. Not if the client waits for a word before it sends the body.
      */
-    private void passOver(Request request) {
-        HttpFields headers = request.getHeaders();
-        boolean awaited = headers.contains(HttpHeader.EXPECT);
-        if (request.getLength() == 0 || request.getLength() > MAX_START_BYTES || awaited) {
+    private void passOver(Request request, String reader) {
+        boolean awaited = request.getHeaders().contains(HttpHeader.EXPECT);
+        if (!request.getMethod().equals("POST") || request.getLength() > MAX_START_BYTES || awaited) {
             return;
         }
-        try (RequestReception.Turn _ = reception.await("", () -> request.fail(RequestReception.tooSlow()));
+        try (RequestReception.Turn _ = reception.await(reader, () -> request.fail(RequestReception.tooSlow()));
                 InputStream rest = Request.asInputStream(request)) {
             rest.skipNBytes(MAX_START_BYTES);
         } catch (IOException | WorkerException endedOrFailed) {
@@ -164,6 +166,10 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
      * @throws IllegalStateException if the connection is not one of {@link HttpsConnector}
      */
     public Identity caller(Request request) {
+        return caller(request, UUID.randomUUID());
+    }
+
+    private Identity caller(Request request, UUID id) {
         if (!(request.getAttribute(SslSessionData.ATTRIBUTE) instanceof SslSessionData tls)) {
             throw new IllegalStateException("a connection without TLS");
         }
@@ -177,15 +183,36 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
         if (chain == null || chain.length == 0) {
             throw new IllegalStateException("a handshake without a client certificate");
         }
-        Identity identity = access.authenticate(chain[0]);
+        Identity identity = access.authenticate(chain[0], id);
         session.putValue(IDENTITY, identity);
         return identity;
     }
 
+    /** In HTTP/1.0 an answer without a length ends with its connection: a cut one would look complete. */
+    private static void checkVersion(Request request) {
+        if (request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_1_1.getVersion()) {
+            throw new WorkerException(Reason.MALFORMED_BODY, "HTTP/1.1 or later is spoken here");
+        }
+    }
+
+    /** Refuses what a page of another site makes a browser send: it would come with the certificate of the browser's user. */
+    private void checkSite(Request request, Identity caller, Operation operation, UUID id) {
+        String site = request.getHeaders().get("Sec-Fetch-Site");
+        if (site != null && !site.equals("same-origin") && !site.equals("none")) {
+            throw access.deny(
+                    caller,
+                    operation.action(),
+                    id,
+                    new WorkerException(Reason.PERMISSION_DENIED, "the request comes from a page of another site"));
+        }
+    }
+
     private static Operation operation(Request request, String path) {
         // What is percent-encoded or has dots in it has another path than it looks like.
-        String raw = request.getHttpURI().getPath();
-        List<Operation> here = raw != null && raw.endsWith(path) ? Operation.at(path) : List.of();
+        String context = request.getContext().getContextPath();
+        boolean plain = ((context == null || context.equals("/") ? "" : context) + path)
+                .equals(request.getHttpURI().getPath());
+        List<Operation> here = plain ? Operation.at(path) : List.of();
         if (here.isEmpty()) {
             throw new WorkerException(Reason.UNKNOWN_PATH, "there is nothing at this path");
         }

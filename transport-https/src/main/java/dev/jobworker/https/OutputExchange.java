@@ -34,6 +34,9 @@ final class OutputExchange {
     private static final String EVENTS = "text/event-stream";
     private static final String LAST_EVENT_ID = "Last-Event-ID";
     private static final Set<String> WITH_RANGE = Set.of("stream", "follow");
+    /** The longest wait before the certificate is looked at again; that may end in a year that no clock of nanoseconds reaches. */
+    private static final Duration LOOK_AGAIN = Duration.ofHours(1);
+
     private static final Duration TELLING = Duration.ofSeconds(1);
 
     private final Exchange exchange;
@@ -66,15 +69,17 @@ final class OutputExchange {
                 .read(exchange.query(), StreamOutputRequest.newBuilder())
                 .build());
         exchange.request.addIdleTimeoutListener(_ -> false); // a silent job is no reason to end
-        exchange.request.addFailureListener(_ -> end());
+        // Closing a reader writes to the audit log: not in Jetty's threads.
+        Runnable onGone = () -> Thread.startVirtualThread(this::end);
+        exchange.request.addFailureListener(_ -> onGone.run());
         Runnable ender = this::end;
         waitingCalls.add(ender);
         try {
             if (wantsEvents()) {
                 String lastId = exchange.header(LAST_EVENT_ID);
-                events(lastId == null ? query : query.withOffset(offset(lastId)));
+                events(lastId == null ? query : resumed(query, lastId), onGone);
             } else {
-                raw(query);
+                raw(query, onGone);
             }
         } catch (RuntimeException failure) {
             throw ended ? WaitingCalls.shuttingDown() : failure;
@@ -88,11 +93,14 @@ final class OutputExchange {
                 .anyMatch(type -> type.split(";", 2)[0].strip().equalsIgnoreCase(EVENTS));
     }
 
-    private static long offset(String lastEventId) {
+    private static OutputQuery resumed(OutputQuery query, String lastEventId) {
         if (!lastEventId.matches("[0-9]{1,18}")) {
             throw Parameters.invalid(LAST_EVENT_ID, "is not an offset");
         }
-        return Long.parseLong(lastEventId);
+        if (query.limitBytes() != Long.MAX_VALUE) {
+            throw Parameters.invalid(LAST_EVENT_ID, "cannot go with limit: how much of that is left is not known here");
+        }
+        return query.withOffset(Long.parseLong(lastEventId));
     }
 
     private void end() {
@@ -109,7 +117,7 @@ final class OutputExchange {
 
     // ---- The bytes themselves
 
-    private void raw(OutputQuery query) throws InterruptedException, IOException {
+    private void raw(OutputQuery query, Runnable onGone) throws InterruptedException, IOException {
         HttpFields.Mutable headers = exchange.response.getHeaders();
         String range = range();
         OutputQuery wanted = query;
@@ -146,7 +154,8 @@ final class OutputExchange {
                     public ByteBuffer bytes(OutputEvent event) {
                         return event instanceof OutputEvent.Chunk chunk ? chunk.bytes() : ByteBuffer.allocate(0);
                     }
-                });
+                },
+                onGone);
         if (end != null) {
             trailers.fill(end.job());
         }
@@ -186,19 +195,24 @@ final class OutputExchange {
 
     // ---- Server-sent events
 
-    private void events(OutputQuery query) throws InterruptedException, IOException {
+    private void events(OutputQuery query, Runnable onGone) throws InterruptedException, IOException {
         try {
-            stream(query, HttpStatus.OK_200, EVENTS, new Form() {
-                @Override
-                public ByteBuffer begin(long offset) {
-                    return EventStream.position(offset);
-                }
+            stream(
+                    query,
+                    HttpStatus.OK_200,
+                    EVENTS,
+                    new Form() {
+                        @Override
+                        public ByteBuffer begin(long offset) {
+                            return EventStream.position(offset);
+                        }
 
-                @Override
-                public ByteBuffer bytes(OutputEvent event) {
-                    return EventStream.event(event);
-                }
-            });
+                        @Override
+                        public ByteBuffer bytes(OutputEvent event) {
+                            return EventStream.event(event);
+                        }
+                    },
+                    onGone);
         } catch (WorkerException failure) {
             WorkerException told = ended ? WaitingCalls.shuttingDown() : failure;
             if (exchange.response.isCommitted()) {
@@ -223,7 +237,8 @@ final class OutputExchange {
     // ---- Both
 
     /** Returns the end, or null if only the head was asked for. */
-    private OutputEvent.@Nullable End stream(OutputQuery query, int status, String mediaType, Form form)
+    private OutputEvent.@Nullable End stream(
+            OutputQuery query, int status, String mediaType, Form form, Runnable onGone)
             throws InterruptedException, IOException {
         try (OutputReader output = exchange.worker().output(job, query)) {
             reader = output;
@@ -233,7 +248,7 @@ final class OutputExchange {
             Exchange.addCommonHeaders(exchange.response);
             exchange.response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
             if (query.follow()) {
-                Departure.watch(exchange.request, exchange.response, this::end);
+                Departure.watch(exchange.request, exchange.response, onGone);
             }
             write(form.begin(beginOf(event)));
             if (event instanceof OutputEvent.Idle && !exchange.isHead()) { // just said
@@ -277,7 +292,8 @@ final class OutputExchange {
     private static boolean await(Callback.Completable written, Duration patience)
             throws InterruptedException, IOException {
         try {
-            written.get(TimeUnit.NANOSECONDS.convert(patience) + 1_000_000, TimeUnit.NANOSECONDS);
+            Duration wait = patience.compareTo(LOOK_AGAIN) < 0 ? patience : LOOK_AGAIN;
+            written.get(wait.plusMillis(1).toNanos(), TimeUnit.NANOSECONDS);
             return true;
         } catch (TimeoutException notYet) {
             return false;

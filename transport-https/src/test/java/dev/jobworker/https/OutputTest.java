@@ -233,6 +233,10 @@ class OutputTest {
                 400,
                 get(id, "", "Accept: text/event-stream", "Last-Event-ID: x").status());
         assertEquals(
+                400,
+                get(id, "?limit=1", "Accept: text/event-stream", "Last-Event-ID: 1")
+                        .status());
+        assertEquals(
                 416,
                 get(id, "", "Accept: text/event-stream", "Last-Event-ID: 11").status());
         assertTrue(get(id, "?limit=1", "Accept: text/html, text/event-stream;q=0.9")

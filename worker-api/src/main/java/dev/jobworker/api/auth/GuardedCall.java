@@ -87,6 +87,12 @@ final class GuardedCall {
         }
     }
 
+    /** Records that the call is refused for a reason that is not of this package, and returns that. */
+    WorkerException deny(WorkerException refusal) {
+        denied = true;
+        return refused(refusal);
+    }
+
     /** Records what became of an admitted call. The call does not fail if that cannot be recorded: it has happened. */
     void audit(AuditEvent.Decision decision, @Nullable JobId job) {
         access.tryAudit(event(decision, null, job));

@@ -70,20 +70,29 @@ public final class JobWorkerAccess {
      * @throws WorkerException CERTIFICATE_REJECTED with the rule that it breaks
      */
     public Identity authenticate(X509Certificate leaf) {
+        return authenticate(leaf, UUID.randomUUID());
+    }
+
+    /** The same for one call, whose audit line has this id if the certificate is rejected. */
+    public Identity authenticate(X509Certificate leaf, UUID callId) {
         Instant now = now();
         try {
             return CertificateRules.identify(leaf, policy, now);
         } catch (WorkerException rejected) {
-            auditRejected(leaf, rejected.getMessage());
+            auditRejected(leaf, rejected.getMessage(), callId);
             throw rejected;
         }
     }
 
     /** Records that a handshake was refused because of the client's certificate. Writes to the audit log. */
     public void auditRejected(X509Certificate leaf, String why) {
+        auditRejected(leaf, why, UUID.randomUUID());
+    }
+
+    private void auditRejected(X509Certificate leaf, String why, UUID callId) {
         tryAudit(new AuditEvent(
                 now(),
-                UUID.randomUUID(),
+                callId,
                 null,
                 leaf.getSerialNumber(),
                 null,
@@ -131,7 +140,17 @@ public final class JobWorkerAccess {
      * @throws WorkerException CERTIFICATE_REJECTED or PERMISSION_DENIED
      */
     public void precheck(Identity caller, Action action) {
-        new GuardedCall(this, engine, caller, action, UUID.randomUUID(), null, null).precheck();
+        precheck(caller, action, UUID.randomUUID());
+    }
+
+    /** The same for one call, whose audit line has this id if it is refused. */
+    public void precheck(Identity caller, Action action, UUID callId) {
+        new GuardedCall(this, engine, caller, action, callId, null, null).precheck();
+    }
+
+    /** Records that a transport itself refuses a call, and returns the refusal. */
+    public WorkerException deny(Identity caller, Action action, UUID callId, WorkerException refusal) {
+        return new GuardedCall(this, engine, caller, action, callId, null, null).deny(refusal);
     }
 
     /** Returns how long {@code caller} will still be admitted; throws CERTIFICATE_REJECTED if it is not any more. */

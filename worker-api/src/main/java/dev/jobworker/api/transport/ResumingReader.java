@@ -169,6 +169,13 @@ public final class ResumingReader implements OutputReader {
                 int size = chunk.bytes().remaining();
                 advance(chunk.offset(), size);
                 received += size;
+                if (received > query.limitBytes()) {
+                    abandon();
+                    throw new WorkerException(
+                            Reason.INTERNAL,
+                            server + " sent " + received + " bytes of the output where at most " + query.limitBytes()
+                                    + " were asked for");
+                }
                 yield chunk;
             }
             case OutputEvent.Idle(long offset) -> {

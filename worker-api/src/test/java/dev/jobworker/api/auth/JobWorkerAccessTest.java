@@ -224,6 +224,18 @@ class JobWorkerAccessTest {
     }
 
     @Test
+    void refusalBeforeTheCall_hasTheIdOfTheCall() {
+        UUID id = UUID.randomUUID();
+
+        fails(Reason.PERMISSION_DENIED, () -> access.precheck(identity("vera"), Action.START, id));
+        WorkerException refusal = new WorkerException(Reason.PERMISSION_DENIED, "not from there");
+        assertEquals(refusal, access.deny(identity("alice"), Action.GET, id, refusal));
+
+        assertEquals(List.of("start deny PERMISSION_DENIED", "get deny PERMISSION_DENIED"), summary());
+        assertTrue(events.stream().allMatch(event -> event.requestId().equals(id)));
+    }
+
+    @Test
     void expiredCertificate_endsAWaitingCall() {
         JobId id =
                 as("alice").start(UUID.randomUUID(), JobSpec.of("sleep", "300")).id();
