@@ -6,13 +6,11 @@ import dev.jobworker.api.JobQuery;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.ServerInfo;
 import dev.jobworker.api.Wire;
-import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.api.transport.ResumingReader;
 import dev.jobworker.api.transport.Retry;
 import dev.jobworker.api.v1.GetCallerIdentityRequest;
 import dev.jobworker.api.v1.GetJobRequest;
-import dev.jobworker.api.v1.GetJobResponse;
 import dev.jobworker.api.v1.GetServerInfoRequest;
 import dev.jobworker.api.v1.JobServiceGrpc;
 import dev.jobworker.api.v1.ListJobsRequest;
@@ -51,8 +49,6 @@ import java.util.function.Supplier;
  */
 public final class GrpcJobWorker implements JobWorker {
     private static final int CONNECT_TIMEOUT_MILLIS = 10_000;
-    private static final Duration DEADLINE = Duration.ofSeconds(30);
-    private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
     /** A page of many jobs with the longest command lines is larger than gRPC's default of 4 MiB. */
     private static final int MAX_MESSAGE_BYTES = 64 << 20;
 
@@ -97,59 +93,50 @@ public final class GrpcJobWorker implements JobWorker {
     @Override
     public Job start(UUID requestId, JobSpec spec) {
         StartJobRequest request = Wire.startRequest(requestId, spec);
-        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStartJobMethod(), request, DEADLINE))
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStartJobMethod(), request, Retry.DEADLINE))
                 .getJob());
     }
 
     @Override
     public Job get(JobId id) {
         GetJobRequest request = Wire.getRequest(id);
-        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getGetJobMethod(), request, DEADLINE))
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getGetJobMethod(), request, Retry.DEADLINE))
                 .getJob());
     }
 
     @Override
     public Job await(JobId id, Duration maxWait) throws InterruptedException {
-        long start = System.nanoTime();
-        Duration deadline = (maxWait.compareTo(MAX_WAIT) < 0 ? maxWait : MAX_WAIT).plus(AWAIT_MARGIN);
-        Supplier<GetJobResponse> call = () -> {
-            Duration left = maxWait.minusNanos(System.nanoTime() - start);
-            // A negative wait is for the server to refuse.
-            Duration wait = left.isNegative() && !maxWait.isNegative() ? Duration.ZERO : left;
-            return call(JobServiceGrpc.getGetJobMethod(), Wire.awaitRequest(id, wait), deadline);
-        };
-        try {
-            return Wire.fromProto(repeatable(call).getJob());
-        } catch (WorkerException failure) {
-            if (Thread.interrupted()) {
-                throw new InterruptedException();
-            }
-            throw failure;
-        }
+        Duration deadline = Retry.awaitDeadline(maxWait);
+        return Wire.fromProto(retry.await(
+                        maxWait,
+                        wait -> call(JobServiceGrpc.getGetJobMethod(), Wire.awaitRequest(id, wait), deadline),
+                        GrpcErrors::isUnavailable,
+                        channel::resetConnectBackoff)
+                .getJob());
     }
 
     @Override
     public JobPage list(JobQuery query) {
         ListJobsRequest request = Wire.listRequest(query);
-        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getListJobsMethod(), request, DEADLINE)));
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getListJobsMethod(), request, Retry.DEADLINE)));
     }
 
     @Override
     public Job stop(JobId id, Duration gracePeriod) {
         StopJobRequest request = Wire.stopRequest(id, gracePeriod);
-        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStopJobMethod(), request, DEADLINE))
+        return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStopJobMethod(), request, Retry.DEADLINE))
                 .getJob());
     }
 
     @Override
     public Job signal(JobId id, Signal signal) {
-        return Wire.fromProto(call(JobServiceGrpc.getSignalJobMethod(), Wire.signalRequest(id, signal), DEADLINE)
+        return Wire.fromProto(call(JobServiceGrpc.getSignalJobMethod(), Wire.signalRequest(id, signal), Retry.DEADLINE)
                 .getJob());
     }
 
     @Override
     public void delete(JobId id) {
-        call(JobServiceGrpc.getDeleteJobMethod(), Wire.deleteRequest(id), DEADLINE);
+        call(JobServiceGrpc.getDeleteJobMethod(), Wire.deleteRequest(id), Retry.DEADLINE);
     }
 
     @Override
@@ -161,13 +148,14 @@ public final class GrpcJobWorker implements JobWorker {
     public CallerIdentity whoami() {
         GetCallerIdentityRequest request = GetCallerIdentityRequest.getDefaultInstance();
         return Wire.fromProto(
-                repeatable(() -> call(ServerServiceGrpc.getGetCallerIdentityMethod(), request, DEADLINE)));
+                repeatable(() -> call(ServerServiceGrpc.getGetCallerIdentityMethod(), request, Retry.DEADLINE)));
     }
 
     @Override
     public ServerInfo serverInfo() {
         GetServerInfoRequest request = GetServerInfoRequest.getDefaultInstance();
-        return Wire.fromProto(repeatable(() -> call(ServerServiceGrpc.getGetServerInfoMethod(), request, DEADLINE)));
+        return Wire.fromProto(
+                repeatable(() -> call(ServerServiceGrpc.getGetServerInfoMethod(), request, Retry.DEADLINE)));
     }
 
     /** Ends open calls and closes the connection. */

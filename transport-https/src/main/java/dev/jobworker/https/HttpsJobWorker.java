@@ -54,9 +54,10 @@ import org.jspecify.annotations.Nullable;
  * twice and at once, when the connection fails; {@link #signal} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
  */
 public final class HttpsJobWorker implements JobWorker {
+    /** From the head of an answer to its end, when the head took all of the time. */
+    private static final Duration READING = Duration.ofSeconds(10);
+
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
-    private static final Duration DEADLINE = Duration.ofSeconds(30);
-    private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
     /** A page of many jobs with the longest command lines is large. */
     private static final long MAX_ANSWER_BYTES = 64 << 20;
 
@@ -110,7 +111,7 @@ public final class HttpsJobWorker implements JobWorker {
 
     @Override
     public Job start(UUID requestId, JobSpec spec) {
-        HttpRequest request = request(Operation.START_JOB, "", "", DEADLINE)
+        HttpRequest request = request(Operation.START_JOB, "", "", Retry.DEADLINE)
                 .header("Idempotency-Key", requestId.toString())
                 .header("Content-Type", Exchange.JSON)
                 .method(
@@ -124,36 +125,29 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public Job get(JobId id) {
         HttpRequest request =
-                request(Operation.GET_JOB, id.toString(), "", DEADLINE).build();
+                request(Operation.GET_JOB, id.toString(), "", Retry.DEADLINE).build();
         return job(repeatable(() -> call(request)));
     }
 
     @Override
     public Job await(JobId id, Duration maxWait) throws InterruptedException {
-        long start = System.nanoTime();
-        Duration deadline = (maxWait.compareTo(MAX_WAIT) < 0 ? maxWait : MAX_WAIT).plus(AWAIT_MARGIN);
-        Supplier<byte[]> call = () -> {
-            Duration left = maxWait.minusNanos(System.nanoTime() - start);
-            // A negative wait is for the server to refuse.
-            Duration wait = left.isNegative() && !maxWait.isNegative() ? Duration.ZERO : left;
-            String query = Parameters.OF_GET.write(Wire.awaitRequest(id, wait));
-            return call(
-                    request(Operation.GET_JOB, id.toString(), query, deadline).build());
-        };
-        try {
-            return job(repeatable(call));
-        } catch (WorkerException failure) {
-            if (Thread.interrupted()) {
-                throw new InterruptedException();
-            }
-            throw failure;
-        }
+        Duration deadline = Retry.awaitDeadline(maxWait);
+        return job(retry.await(
+                maxWait,
+                wait -> call(request(
+                                Operation.GET_JOB,
+                                id.toString(),
+                                Parameters.OF_GET.write(Wire.awaitRequest(id, wait)),
+                                deadline)
+                        .build()),
+                HttpsJobWorker::isConnectionLost,
+                () -> {}));
     }
 
     @Override
     public JobPage list(JobQuery query) {
         HttpRequest request = request(
-                        Operation.LIST_JOBS, "", Parameters.OF_LIST.write(Wire.listRequest(query)), DEADLINE)
+                        Operation.LIST_JOBS, "", Parameters.OF_LIST.write(Wire.listRequest(query)), Retry.DEADLINE)
                 .build();
         return Wire.fromProto(JsonWire.readAnswer(repeatable(() -> call(request)), ListJobsResponse.newBuilder())
                 .build());
@@ -172,7 +166,7 @@ public final class HttpsJobWorker implements JobWorker {
 
     @Override
     public void delete(JobId id) {
-        call(request(Operation.DELETE_JOB, id.toString(), "", DEADLINE).build());
+        call(request(Operation.DELETE_JOB, id.toString(), "", Retry.DEADLINE).build());
     }
 
     @Override
@@ -193,7 +187,7 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public CallerIdentity whoami() {
         HttpRequest request =
-                request(Operation.GET_CALLER_IDENTITY, "", "", DEADLINE).build();
+                request(Operation.GET_CALLER_IDENTITY, "", "", Retry.DEADLINE).build();
         return Wire.fromProto(
                 JsonWire.readAnswer(repeatable(() -> call(request)), GetCallerIdentityResponse.newBuilder())
                         .build());
@@ -202,7 +196,7 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public ServerInfo serverInfo() {
         HttpRequest request =
-                request(Operation.GET_SERVER_INFO, "", "", DEADLINE).build();
+                request(Operation.GET_SERVER_INFO, "", "", Retry.DEADLINE).build();
         return Wire.fromProto(JsonWire.readAnswer(repeatable(() -> call(request)), GetServerInfoResponse.newBuilder())
                 .build());
     }
@@ -222,7 +216,7 @@ public final class HttpsJobWorker implements JobWorker {
     }
 
     private HttpRequest order(Operation operation, JobId id, Message order) {
-        return request(operation, id.toString(), "", DEADLINE)
+        return request(operation, id.toString(), "", Retry.DEADLINE)
                 .header("Content-Type", Exchange.JSON)
                 .method("POST", BodyPublishers.ofString(JsonWire.request(order, Set.of("job_id"))))
                 .build();
@@ -254,7 +248,7 @@ public final class HttpsJobWorker implements JobWorker {
         CompletableFuture<HttpResponse<byte[]>> response =
                 client.sendAsync(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_ANSWER_BYTES));
         try {
-            long millis = request.timeout().orElse(DEADLINE).plus(AWAIT_MARGIN).toMillis();
+            long millis = request.timeout().orElse(Retry.DEADLINE).plus(READING).toMillis();
             return response.get(millis, TimeUnit.MILLISECONDS);
         } catch (TimeoutException stalled) {
             throw new HttpTimeoutException("the answer stopped before its end");

@@ -10,7 +10,6 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
@@ -104,7 +103,6 @@ public final class HttpsServer implements AutoCloseable {
     }
 
     void close(Duration gracePeriod) {
-        CompletableFuture<Void> _ = handler.shutdown();
         stop(server, gracePeriod);
     }
 

@@ -231,9 +231,7 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
 
     private void answer(Operation operation, Exchange exchange, String path) throws InterruptedException, IOException {
         JobWorker worker = exchange.worker();
-        if (operation != Operation.LIST_JOBS
-                && operation != Operation.GET_JOB
-                && operation != Operation.STREAM_OUTPUT) {
+        if (operation.parameters() == Parameters.NONE) {
             Parameters.NONE.read(exchange.query(), GetJobRequest.newBuilder());
         }
         switch (operation) {

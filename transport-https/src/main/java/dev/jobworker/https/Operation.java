@@ -49,6 +49,24 @@ enum Operation {
         return action;
     }
 
+    /** Returns what may stand in its query. */
+    Parameters parameters() {
+        return switch (this) {
+            case LIST_JOBS -> Parameters.OF_LIST;
+            case GET_JOB -> Parameters.OF_GET;
+            case STREAM_OUTPUT -> Parameters.OF_OUTPUT;
+            case START_JOB,
+                    DELETE_JOB,
+                    STOP_JOB,
+                    SIGNAL_JOB,
+                    GET_CALLER_IDENTITY,
+                    GET_SERVER_INFO,
+                    GET_OPEN_API,
+                    GET_LIVENESS,
+                    GET_READINESS -> Parameters.NONE;
+        };
+    }
+
     /** Returns the path for a job. */
     String path(String jobId) {
         return path.replace("{jobId}", jobId);

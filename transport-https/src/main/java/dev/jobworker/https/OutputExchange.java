@@ -69,20 +69,22 @@ final class OutputExchange {
                 .read(exchange.query(), StreamOutputRequest.newBuilder())
                 .build());
         exchange.request.addIdleTimeoutListener(_ -> false); // a silent job is no reason to end
-        // Closing a reader writes to the audit log: not in Jetty's threads.
-        Runnable onGone = () -> Thread.startVirtualThread(this::end);
-        exchange.request.addFailureListener(_ -> onGone.run());
+        exchange.request.addFailureListener(_ -> onGone());
         Runnable ender = this::end;
         waitingCalls.add(ender);
         try {
             if (wantsEvents()) {
                 String lastId = exchange.header(LAST_EVENT_ID);
-                events(lastId == null ? query : resumed(query, lastId), onGone);
+                events(lastId == null ? query : resumed(query, lastId));
             } else {
-                raw(query, onGone);
+                raw(query);
             }
         } catch (RuntimeException failure) {
-            throw ended ? WaitingCalls.shuttingDown() : failure;
+            RuntimeException told = ended ? WaitingCalls.shuttingDown() : failure;
+            if (wantsEvents() && exchange.response.isCommitted() && told instanceof WorkerException known) {
+                tell(known);
+            }
+            throw told;
         } finally {
             waitingCalls.remove(ender);
         }
@@ -103,6 +105,11 @@ final class OutputExchange {
         return query.withOffset(Long.parseLong(lastEventId));
     }
 
+    /** Closing a reader writes to the audit log: not in Jetty's threads. */
+    private void onGone() {
+        Thread.startVirtualThread(this::end);
+    }
+
     private void end() {
         ended = true;
         OutputReader open = reader;
@@ -117,7 +124,7 @@ final class OutputExchange {
 
     // ---- The bytes themselves
 
-    private void raw(OutputQuery query, Runnable onGone) throws InterruptedException, IOException {
+    private void raw(OutputQuery query) throws InterruptedException, IOException {
         HttpFields.Mutable headers = exchange.response.getHeaders();
         String range = range();
         OutputQuery wanted = query;
@@ -154,8 +161,7 @@ final class OutputExchange {
                     public ByteBuffer bytes(OutputEvent event) {
                         return event instanceof OutputEvent.Chunk chunk ? chunk.bytes() : ByteBuffer.allocate(0);
                     }
-                },
-                onGone);
+                });
         if (end != null) {
             trailers.fill(end.job());
         }
@@ -195,31 +201,18 @@ final class OutputExchange {
 
     // ---- Server-sent events
 
-    private void events(OutputQuery query, Runnable onGone) throws InterruptedException, IOException {
-        try {
-            stream(
-                    query,
-                    HttpStatus.OK_200,
-                    EVENTS,
-                    new Form() {
-                        @Override
-                        public ByteBuffer begin(long offset) {
-                            return EventStream.position(offset);
-                        }
-
-                        @Override
-                        public ByteBuffer bytes(OutputEvent event) {
-                            return EventStream.event(event);
-                        }
-                    },
-                    onGone);
-        } catch (WorkerException failure) {
-            WorkerException told = ended ? WaitingCalls.shuttingDown() : failure;
-            if (exchange.response.isCommitted()) {
-                tell(told);
+    private void events(OutputQuery query) throws InterruptedException, IOException {
+        stream(query, HttpStatus.OK_200, EVENTS, new Form() {
+            @Override
+            public ByteBuffer begin(long offset) {
+                return EventStream.position(offset);
             }
-            throw told;
-        }
+
+            @Override
+            public ByteBuffer bytes(OutputEvent event) {
+                return EventStream.event(event);
+            }
+        });
         exchange.callback().succeeded();
     }
 
@@ -237,8 +230,7 @@ final class OutputExchange {
     // ---- Both
 
     /** Returns the end, or null if only the head was asked for. */
-    private OutputEvent.@Nullable End stream(
-            OutputQuery query, int status, String mediaType, Form form, Runnable onGone)
+    private OutputEvent.@Nullable End stream(OutputQuery query, int status, String mediaType, Form form)
             throws InterruptedException, IOException {
         try (OutputReader output = exchange.worker().output(job, query)) {
             reader = output;
@@ -248,7 +240,7 @@ final class OutputExchange {
             Exchange.addCommonHeaders(exchange.response);
             exchange.response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
             if (query.follow()) {
-                Departure.watch(exchange.request, exchange.response, onGone);
+                Departure.watch(exchange.request, exchange.response, this::onGone);
             }
             write(form.begin(beginOf(event)));
             if (event instanceof OutputEvent.Idle && !exchange.isHead()) { // just said

@@ -97,13 +97,7 @@ class OpenApiTest {
         JsonNode document = ApiDocument.operation(operation);
         JsonNode path = ApiDocument.ROOT.path("paths").path(operation.path());
         Map<String, String> parameters = new HashMap<>();
-        Parameters of = switch (operation) {
-            case GET_JOB -> Parameters.OF_GET;
-            case LIST_JOBS -> Parameters.OF_LIST;
-            case STREAM_OUTPUT -> Parameters.OF_OUTPUT;
-            default -> Parameters.NONE;
-        };
-        parameters.putAll(of.fields());
+        parameters.putAll(operation.parameters().fields());
         parameters.put("jobId", "job_id");
         parameters.put("Idempotency-Key", "request_id");
         for (JsonNode parameter : elements(document.path("parameters"), path.path("parameters"))) {

@@ -153,11 +153,7 @@ public final class JsonWire {
             case BOOLEAN -> nodes.booleanNode((Boolean) value);
             case INT -> nodes.numberNode((Integer) value);
             case LONG -> nodes.numberNode((Long) value);
-            case MESSAGE ->
-                switch (value) {
-                    case com.google.protobuf.Duration _, Timestamp _ -> nodes.stringNode(text(field, value));
-                    default -> node((Message) value);
-                };
+            case MESSAGE -> isTextual(field) ? nodes.stringNode(text(field, value)) : node((Message) value);
             case STRING, ENUM, BYTE_STRING -> nodes.stringNode(text(field, value));
             case FLOAT, DOUBLE -> throw new IllegalArgumentException("no such field: " + field);
         };
@@ -169,8 +165,7 @@ public final class JsonWire {
             case EnumValueDescriptor constant ->
                 constant.getName().substring(prefix(constant.getType()).length());
             case ByteString bytes -> Base64.getEncoder().encodeToString(bytes.toByteArray());
-            case com.google.protobuf.Duration duration ->
-                text(Duration.ofSeconds(duration.getSeconds(), duration.getNanos()));
+            case com.google.protobuf.Duration duration -> text(duration);
             case Timestamp time -> Fields.instant(time).toString();
             case Message pair
             when field.isMapField() ->
@@ -180,16 +175,15 @@ public final class JsonWire {
         };
     }
 
-    /** Returns "1.5s". */
-    private static String text(Duration duration) {
-        boolean negative = duration.isNegative();
-        // The seconds of a negative one are rounded down; what is left is above them.
-        long seconds = negative && duration.getNano() > 0 ? duration.getSeconds() + 1 : duration.getSeconds();
-        int nanos = negative && duration.getNano() > 0 ? 1_000_000_000 - duration.getNano() : duration.getNano();
-        String fraction = nanos == 0
+    /** Returns "1.5s"; in the message both parts have one sign. */
+    private static String text(com.google.protobuf.Duration duration) {
+        String sign = duration.getSeconds() < 0 || duration.getNanos() < 0 ? "-" : "";
+        String fraction = duration.getNanos() == 0
                 ? ""
-                : "." + String.format(Locale.ROOT, "%09d", nanos).replaceAll("0+$", "");
-        return (negative && seconds == 0 ? "-" : "") + seconds + fraction + "s";
+                : "."
+                        + String.format(Locale.ROOT, "%09d", Math.abs(duration.getNanos()))
+                                .replaceAll("0+$", "");
+        return sign + Math.abs(duration.getSeconds()) + fraction + "s";
     }
 
     // ---- Reading
@@ -456,7 +450,8 @@ public final class JsonWire {
 
     /** Returns "JOB_STATE_" for JobState, as the lint rules of the proto have it. */
     private static String prefix(EnumDescriptor type) {
-        return type.getName().replaceAll("(?<=[a-z])(?=[A-Z])", "_").toUpperCase(Locale.ROOT) + "_";
+        String zero = type.findValueByNumber(0).getName();
+        return zero.substring(0, zero.length() - "UNSPECIFIED".length());
     }
 
     private static Instant time(String text, String path) {

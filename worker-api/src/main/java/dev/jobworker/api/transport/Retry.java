@@ -1,8 +1,10 @@
 package dev.jobworker.api.transport;
 
+import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.WorkerException;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
@@ -18,6 +20,11 @@ import java.util.function.Supplier;
 public record Retry(Duration firstDelay, Duration maxDelay, Duration silence, Duration giveUp) {
     public static final Retry DEFAULTS =
             new Retry(Duration.ofMillis(100), Duration.ofSeconds(5), Duration.ofSeconds(45), Duration.ofMinutes(2));
+
+    /** A call that has no answer for so long has failed. */
+    public static final Duration DEADLINE = Duration.ofSeconds(30);
+
+    private static final Duration AWAIT_MARGIN = Duration.ofSeconds(10);
 
     /** How often something is tried that has not worked yet. */
     static final int ATTEMPTS = 3;
@@ -50,6 +57,35 @@ public record Retry(Duration firstDelay, Duration maxDelay, Duration silence, Du
                 }
                 beforeAgain.run();
             }
+        }
+    }
+
+    /** Returns how long the answer to a wait of {@code maxWait} at the server may take. */
+    public static Duration awaitDeadline(Duration maxWait) {
+        return (maxWait.compareTo(JobWorker.MAX_WAIT) < 0 ? maxWait : JobWorker.MAX_WAIT).plus(AWAIT_MARGIN);
+    }
+
+    /**
+     * Waits at a server, over as many calls as {@link #repeat} makes.
+     *
+     * @param call waits so long as it is told
+     */
+    public <A> A await(
+            Duration maxWait, Function<Duration, A> call, Predicate<WorkerException> mayPass, Runnable beforeAgain)
+            throws InterruptedException {
+        long start = System.nanoTime();
+        Supplier<A> rest = () -> {
+            Duration left = maxWait.minusNanos(System.nanoTime() - start);
+            // A negative wait is for the server to refuse.
+            return call.apply(left.isNegative() && !maxWait.isNegative() ? Duration.ZERO : left);
+        };
+        try {
+            return repeat(rest, mayPass, beforeAgain);
+        } catch (WorkerException failure) {
+            if (Thread.interrupted()) {
+                throw new InterruptedException();
+            }
+            throw failure;
         }
     }
 }
