@@ -4,14 +4,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +29,7 @@ public final class JobEngine implements AutoCloseable {
     private static final Duration END_MARGIN = Duration.ofSeconds(15);
 
     private final EngineOptions options;
+    private final Hooks hooks;
     private final StateDirectory state;
     private final Launcher launcher;
     private final Admission admission;
@@ -55,15 +54,14 @@ public final class JobEngine implements AutoCloseable {
      * @throws IOException if another engine uses the directory, or it cannot be used
      */
     public static JobEngine open(Path stateDirectory, EngineOptions options) throws IOException {
-        return open(stateDirectory, options, InstantSource.system(), _ -> {});
+        return open(stateDirectory, options, Hooks.NONE);
     }
 
-    static JobEngine open(Path stateDirectory, EngineOptions options, InstantSource clock, Consumer<StartStep> steps)
-            throws IOException {
+    static JobEngine open(Path stateDirectory, EngineOptions options, Hooks hooks) throws IOException {
         StateDirectory state = StateDirectory.open(stateDirectory);
         JobEngine engine;
         try {
-            engine = new JobEngine(state, options, clock, steps);
+            engine = new JobEngine(state, options, hooks);
         } catch (IOException | RuntimeException e) {
             state.close();
             throw e;
@@ -78,14 +76,15 @@ public final class JobEngine implements AutoCloseable {
         }
     }
 
-    private JobEngine(StateDirectory state, EngineOptions options, InstantSource clock, Consumer<StartStep> steps)
-            throws IOException {
+    private JobEngine(StateDirectory state, EngineOptions options, Hooks hooks) throws IOException {
         this.state = state;
         this.options = options;
-        launcher = new Launcher(HelperProgram.install(state.helpers()), state.launcherLog());
+        this.hooks = hooks;
+        Path helper = hooks.helper();
+        launcher = new Launcher(helper == null ? HelperProgram.install(state.helpers()) : helper, state.launcherLog());
         admission = new Admission(options.maxRunningJobs());
-        supervision = new Supervision(state, admission, clock);
-        starter = new JobStarter(options, clock, steps, state, launcher, admission, supervision);
+        supervision = new Supervision(state, admission, hooks);
+        starter = new JobStarter(options, hooks, state, launcher, admission, supervision);
     }
 
     /** Takes up every job, or fails: an engine that does not know a running job would start its request again. */
@@ -214,7 +213,7 @@ public final class JobEngine implements AutoCloseable {
         }
         starter.forget(job);
         try {
-            job.folder().delete();
+            job.folder().delete(hooks.faults());
         } catch (IOException e) {
             throw JobStarter.storageFailure("removing job " + id, e);
         }

@@ -21,6 +21,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
@@ -60,11 +61,14 @@ record JobFolder(Path path) {
     }
 
     /** Makes the folder with everything that must be there before the launcher hears of it. */
-    static JobFolder create(Path jobs, JobId id, JobRecord record, JobInput input, boolean sync) throws IOException {
+    static JobFolder create(
+            Path jobs, JobId id, JobRecord record, JobInput input, boolean sync, Consumer<FaultPoint> faults)
+            throws IOException {
         JobFolder folder = new JobFolder(jobs.resolve(id.toString()));
         Files.createDirectory(folder.path, PRIVATE_DIRECTORY);
         try {
             write(folder.lock(), new byte[0], false);
+            faults.accept(FaultPoint.FOLDER_MADE);
             if (!input.isEmpty()) {
                 write(folder.path.resolve("stdin"), input.toByteArray(), sync);
             }
@@ -125,12 +129,17 @@ record JobFolder(Path path) {
 
     /** Removes the folder. It disappears under its name at once, whoever still writes into it; what cannot be removed then is left for the next worker. */
     void delete() throws IOException {
+        delete(_ -> {});
+    }
+
+    void delete(Consumer<FaultPoint> faults) throws IOException {
         Path discarded = path.resolveSibling(DISCARDED + path.getFileName() + "-" + UUID.randomUUID());
         try {
             Files.move(path, discarded, StandardCopyOption.ATOMIC_MOVE);
         } catch (NoSuchFileException alreadyGone) {
             return;
         }
+        faults.accept(FaultPoint.FOLDER_DISCARDED);
         discard(discarded);
     }
 

@@ -4,46 +4,31 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.SocketChannel;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
-import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.function.Consumer;
 
 /** Starts jobs, each request once: folder on disk, request to the launcher, reply, supervision. */
 final class JobStarter {
     private static final System.Logger LOG = System.getLogger(JobStarter.class.getName());
 
     private final EngineOptions options;
-    private final InstantSource clock;
-    private final Consumer<StartStep> steps;
+    private final Hooks hooks;
     private final StateDirectory state;
     private final Launcher launcher;
     private final Admission admission;
     private final Supervision supervision;
-    private final ConcurrentMap<RequestKey, Start> starts = new ConcurrentHashMap<>();
-
-    /** What makes a request the same: who asks, and the name that he gave it. */
-    private record RequestKey(String owner, UUID requestId) {}
-
-    /** A start that is under way, or succeeded; failed ones are forgotten. */
-    private record Start(String digest, CompletableFuture<SupervisedJob> job) {}
+    private final Requests<SupervisedJob> requests = new Requests<>();
 
     JobStarter(
             EngineOptions options,
-            InstantSource clock,
-            Consumer<StartStep> steps,
+            Hooks hooks,
             StateDirectory state,
             Launcher launcher,
             Admission admission,
             Supervision supervision) {
         this.options = options;
-        this.clock = clock;
-        this.steps = steps;
+        this.hooks = hooks;
         this.state = state;
         this.launcher = launcher;
         this.admission = admission;
@@ -53,45 +38,23 @@ final class JobStarter {
     SupervisedJob start(StartRequest request) {
         long outputLimit = outputLimit(request.spec());
         String digest = HelperProgram.sha256(JobFolder.canonical(request.spec()));
-        RequestKey key = new RequestKey(request.owner(), request.requestId());
-        Start mine = new Start(digest, new CompletableFuture<>());
-        Start earlier = starts.putIfAbsent(key, mine);
-        if (earlier != null) {
-            return repeated(request, digest, earlier);
-        }
-        try {
-            SupervisedJob job = launch(request, digest, outputLimit);
-            mine.job.complete(job);
-            return job;
-        } catch (RuntimeException | Error e) {
-            starts.remove(key, mine);
-            mine.job.completeExceptionally(e);
-            throw e;
-        }
+        return requests.once(
+                new Requests.Key(request.owner(), request.requestId()),
+                digest,
+                () -> launch(request, digest, outputLimit));
     }
 
     /** Enters a job that was started by an earlier engine. */
     void remember(SupervisedJob job) {
-        starts.put(key(job), new Start(job.requestDigest(), CompletableFuture.completedFuture(job)));
+        requests.remember(key(job), job.requestDigest(), job);
     }
 
     void forget(SupervisedJob job) {
-        starts.remove(key(job));
+        requests.forget(key(job));
     }
 
-    private static RequestKey key(SupervisedJob job) {
-        return new RequestKey(job.job().owner(), job.requestId());
-    }
-
-    private static SupervisedJob repeated(StartRequest request, String digest, Start earlier) {
-        if (!earlier.digest.equals(digest)) {
-            throw new JobException(new Failure.RequestIdReused(request.requestId()));
-        }
-        try {
-            return earlier.job.join();
-        } catch (CompletionException e) {
-            throw e.getCause() instanceof JobException failure ? new JobException(failure.failure(), e) : e;
-        }
+    private static Requests.Key key(SupervisedJob job) {
+        return new Requests.Key(job.job().owner(), job.requestId());
     }
 
     private SupervisedJob launch(StartRequest request, String digest, long outputLimit) {
@@ -131,7 +94,7 @@ final class JobStarter {
     private SupervisedJob launchReachable(StartRequest request, String digest, long outputLimit, SocketChannel channel)
             throws IOException {
         JobSpec spec = request.spec();
-        Instant now = clock.instant();
+        Instant now = hooks.clock().instant();
         JobId id = JobId.create(now);
         JobRecord record = new JobRecord(
                 JobRecord.VERSION,
@@ -141,24 +104,29 @@ final class JobStarter {
                 now.truncatedTo(ChronoUnit.MICROS),
                 supervision.bootId(),
                 spec.withoutInput());
-        JobFolder folder = JobFolder.create(state.jobs(), id, record, spec.input(), options.survivePowerLoss());
-        steps.accept(StartStep.FOLDER_WRITTEN);
+        JobFolder folder =
+                JobFolder.create(state.jobs(), id, record, spec.input(), options.survivePowerLoss(), hooks.faults());
+        hooks.faults().accept(FaultPoint.FOLDER_WRITTEN);
         Optional<Launcher.Reply> reply;
         try {
             reply = launcher.start(
                     startId -> StartFrame.encode(startId, id, folder, spec, outputLimit, options),
-                    () -> steps.accept(StartStep.REQUEST_SENT));
+                    () -> hooks.faults().accept(FaultPoint.REQUEST_SENT));
         } catch (IOException e) {
             discard(folder);
             throw new JobException(new Failure.Internal("running the launcher: " + e), e);
         }
-        steps.accept(StartStep.REPLY_RECEIVED);
+        hooks.faults().accept(FaultPoint.REPLY_RECEIVED);
         if (reply.isEmpty()) {
             return afterLauncherDeath(id, folder, request.owner());
         }
         return switch (reply.get()) {
-            case Launcher.Reply.Started(int pid, Instant startTime) ->
-                supervision.enterStarted(id, folder, record, new JobStatus.Running(pid, startTime), channel);
+            case Launcher.Reply.Started(int pid, Instant startTime) -> {
+                SupervisedJob job =
+                        supervision.enterStarted(id, folder, record, new JobStatus.Running(pid, startTime), channel);
+                hooks.faults().accept(FaultPoint.JOB_ENTERED);
+                yield job;
+            }
             case Launcher.Reply.Failed failed -> {
                 discard(folder);
                 throw failure(failed, spec);

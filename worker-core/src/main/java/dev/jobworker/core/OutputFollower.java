@@ -6,14 +6,10 @@ import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The engine's reader: a position in the output of one job.
- *
- * <p>Waiting: the follower names its thread in {@code waiter}, looks once more whether there is news, and parks. A publisher first replaces
- * the snapshot and then unparks whoever is named. Either the follower sees the new snapshot or the publisher sees the waiter.
  *
  * <p>Memory: while it waits, a follower holds no buffer.
  */
@@ -35,7 +31,7 @@ final class OutputFollower implements OutputReader {
     private long position;
     private @Nullable ByteBuffer buffer;
 
-    private volatile @Nullable Thread waiter;
+    private final Published<Job>.Waiter waiter;
     private volatile boolean closed;
 
     /** Whether a thread is inside {@link #next}: then that thread frees the files. Guarded by this object's monitor. */
@@ -57,7 +53,7 @@ final class OutputFollower implements OutputReader {
         long size = now.bytes(query.view());
         end = query.follow() ? limit : Math.min(limit, size);
         endReason = query.follow() || limit < size ? OutputEvent.End.Reason.LIMIT : OutputEvent.End.Reason.CAUGHT_UP;
-        supervised.add(this);
+        waiter = supervised.snapshot().waiter();
     }
 
     private long begin(OutputQuery query, OutputInfo now) throws IOException {
@@ -114,7 +110,7 @@ final class OutputFollower implements OutputReader {
 
     private OutputEvent nextEvent(long deadline) throws InterruptedException {
         while (true) {
-            if (closed || supervised.isEngineClosed()) {
+            if (closed || supervised.snapshot().isClosed()) {
                 throw new JobException(new Failure.Closed());
             }
             Job job = supervised.job();
@@ -133,42 +129,9 @@ final class OutputFollower implements OutputReader {
             if (position >= end) {
                 return new OutputEvent.End(endReason, position, job);
             }
-            if (!park(job, deadline)) {
+            if (!waiter.await(job, deadline)) {
                 return new OutputEvent.Idle(position);
             }
-        }
-    }
-
-    /** Waits until there is another snapshot than {@code seen}, or the reader or the engine closed. Returns false at the deadline. */
-    @SuppressWarnings("ReferenceEquality") // a snapshot is replaced as a whole
-    private boolean park(Job seen, long deadline) throws InterruptedException {
-        waiter = Thread.currentThread();
-        try {
-            while (supervised.job() == seen && !closed && !supervised.isEngineClosed()) {
-                if (Thread.interrupted()) {
-                    throw new InterruptedException();
-                }
-                if (deadline == Long.MAX_VALUE) {
-                    LockSupport.park(this);
-                } else {
-                    long left = deadline - System.nanoTime();
-                    if (left <= 0) {
-                        return false;
-                    }
-                    LockSupport.parkNanos(this, left);
-                }
-            }
-            return true;
-        } finally {
-            waiter = null;
-        }
-    }
-
-    /** Called after a new snapshot was published, by any thread. */
-    void wake() {
-        Thread thread = waiter;
-        if (thread != null) {
-            LockSupport.unpark(thread);
         }
     }
 
@@ -242,8 +205,7 @@ final class OutputFollower implements OutputReader {
             closed = true;
             free = !reading;
         }
-        supervised.remove(this);
-        wake();
+        waiter.close();
         if (free) {
             closeFiles();
         }

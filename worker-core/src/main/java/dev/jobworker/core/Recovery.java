@@ -7,7 +7,6 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -16,11 +15,11 @@ final class Recovery {
     private static final System.Logger LOG = System.getLogger(Recovery.class.getName());
     private static final Duration FIRST_STATUS_WAIT = Duration.ofSeconds(10);
 
-    private final InstantSource clock;
+    private final Hooks hooks;
     private final String bootId;
 
-    Recovery(InstantSource clock) throws IOException {
-        this.clock = clock;
+    Recovery(Hooks hooks) throws IOException {
+        this.hooks = hooks;
         bootId = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
     }
 
@@ -110,11 +109,12 @@ final class Recovery {
 
     /** Returns the status of a job whose end cannot be known. */
     JobStatus.Lost lost(String evidence) {
-        return new JobStatus.Lost(evidence, clock.instant());
+        return new JobStatus.Lost(evidence, hooks.clock().instant());
     }
 
     private ExitRecord lose(JobFolder folder, String evidence) throws IOException {
-        ExitRecord lost = ExitRecord.lost(evidence, clock.instant(), OutputFiles.repair(folder));
+        ExitRecord lost = ExitRecord.lost(evidence, hooks.clock().instant(), OutputFiles.repair(folder));
+        hooks.faults().accept(FaultPoint.LOSS_FOUND);
         try {
             folder.writeExit(lost);
         } catch (IOException e) {

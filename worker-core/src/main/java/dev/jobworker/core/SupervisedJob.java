@@ -3,17 +3,14 @@ package dev.jobworker.core;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,17 +26,12 @@ final class SupervisedJob implements ShimLoop.Listener {
     private final String requestDigest;
     private final CompletableFuture<Job> exit = new CompletableFuture<>();
     private final CompletableFuture<Boolean> firstStatus = new CompletableFuture<>();
-    /** Readers of the output, from their opening to their closing. Each is woken only if it says that it waits. */
-    private final Set<OutputFollower> followers = ConcurrentHashMap.newKeySet();
-
-    /** Written under this object's monitor, read freely. */
-    private volatile Job job;
+    private final Published<Job> snapshot;
 
     private volatile ShimLoop.@Nullable Link link;
-    private volatile boolean engineClosed;
 
     SupervisedJob(Job job, JobRecord record, JobFolder folder, Consumer<SupervisedJob> onShimGone) {
-        this.job = job;
+        snapshot = new Published<>(job, value -> value.state().isFinal());
         requestId = record.requestId();
         requestDigest = record.requestDigest();
         this.folder = folder;
@@ -50,7 +42,12 @@ final class SupervisedJob implements ShimLoop.Listener {
     }
 
     Job job() {
-        return job;
+        return snapshot.get();
+    }
+
+    /** Returns the job's latest state and those who wait for the next. */
+    Published<Job> snapshot() {
+        return snapshot;
     }
 
     UUID requestId() {
@@ -63,10 +60,6 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     JobFolder folder() {
         return folder;
-    }
-
-    boolean isEngineClosed() {
-        return engineClosed;
     }
 
     void linkTo(ShimLoop.Link shim) {
@@ -83,7 +76,7 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     @Override
     public void status(ShimStatus status) {
-        update(before -> {
+        snapshot.update(before -> {
             JobStatus now = status.stopping() || before.status() instanceof JobStatus.Stopping
                     ? new JobStatus.Stopping(status.pid(), status.startTime(), stopCause(before.status(), status))
                     : new JobStatus.Running(status.pid(), status.startTime());
@@ -107,15 +100,15 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     /** Publishes the end. The second end of a job is ignored. */
     void end(JobStatus finalStatus, OutputInfo output) {
-        update(before -> with(before, finalStatus, output));
-        exit.complete(job);
+        snapshot.update(before -> with(before, finalStatus, output));
+        exit.complete(job());
         firstStatus.complete(true);
     }
 
     /** Orders a stop. Nothing happens if the job has ended. */
     void stop(Cause.Kind cause, Duration gracePeriod, String requestedBy) {
         if (order(ShimOrder.stop(cause, Signal.TERM, gracePeriod, requestedBy))) {
-            update(before -> before.status() instanceof JobStatus.Running(int pid, Instant startTime)
+            snapshot.update(before -> before.status() instanceof JobStatus.Running(int pid, Instant startTime)
                     ? with(before, new JobStatus.Stopping(pid, startTime, cause), before.output())
                     : before);
         }
@@ -127,11 +120,11 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     private boolean order(ByteBuffer order) {
         ShimLoop.Link shim = link;
-        if (shim == null || job.state().isFinal()) {
+        if (shim == null || job().state().isFinal()) {
             return false;
         }
         if (!shim.send(order)) {
-            throw new JobException(new Failure.Internal("the shim of job " + job.id() + " does not take orders"));
+            throw new JobException(new Failure.Internal("the shim of job " + job().id() + " does not take orders"));
         }
         return true;
     }
@@ -140,7 +133,7 @@ final class SupervisedJob implements ShimLoop.Listener {
         try {
             return exit.get(maxWait.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-            return job;
+            return job();
         } catch (ExecutionException e) {
             throw new JobException(new Failure.Closed(), e);
         }
@@ -152,30 +145,10 @@ final class SupervisedJob implements ShimLoop.Listener {
                 .minimalCompletionStage();
     }
 
-    void add(OutputFollower follower) {
-        followers.add(follower);
-    }
-
-    void remove(OutputFollower follower) {
-        followers.remove(follower);
-    }
-
     /** Ends all waiting: the engine closes. */
     void closeEngine() {
-        engineClosed = true;
         exit.completeExceptionally(new JobException(new Failure.Closed()));
-        followers.forEach(OutputFollower::wake);
-    }
-
-    private void update(UnaryOperator<Job> change) {
-        synchronized (this) {
-            Job before = job;
-            if (before.state().isFinal()) {
-                return;
-            }
-            job = change.apply(before);
-        }
-        followers.forEach(OutputFollower::wake);
+        snapshot.close();
     }
 
     private static Job with(Job job, JobStatus status, OutputInfo output) {

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SocketChannel;
-import java.time.InstantSource;
 import java.util.Collection;
 import java.util.NavigableMap;
 import java.util.Optional;
@@ -22,6 +21,7 @@ final class Supervision implements AutoCloseable {
 
     private final StateDirectory state;
     private final Admission admission;
+    private final Hooks hooks;
     private final Recovery recovery;
     private final ShimLoop shims;
     private final NavigableMap<JobId, SupervisedJob> jobs = new ConcurrentSkipListMap<>();
@@ -30,10 +30,11 @@ final class Supervision implements AutoCloseable {
     private final ExecutorService background = Executors.newThreadPerTaskExecutor(
             Thread.ofVirtual().name("jobworker-finding-", 0).factory());
 
-    Supervision(StateDirectory state, Admission admission, InstantSource clock) throws IOException {
+    Supervision(StateDirectory state, Admission admission, Hooks hooks) throws IOException {
         this.state = state;
         this.admission = admission;
-        recovery = new Recovery(clock);
+        this.hooks = hooks;
+        recovery = new Recovery(hooks);
         shims = new ShimLoop();
     }
 
@@ -85,6 +86,7 @@ final class Supervision implements AutoCloseable {
     CompletableFuture<Optional<SupervisedJob>> takeUp(JobId id, JobFolder folder) {
         return CompletableFuture.supplyAsync(
                 () -> {
+                    hooks.faults().accept(FaultPoint.TAKING_UP);
                     try {
                         return Optional.ofNullable(enterFound(id, folder));
                     } catch (JobFolder.NotUnderstoodException e) {

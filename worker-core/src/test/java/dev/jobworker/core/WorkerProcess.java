@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -82,11 +81,11 @@ final class WorkerProcess implements AutoCloseable {
 
     public static void main(String[] args) throws Exception {
         EngineOptions options = EngineOptions.DEFAULTS.withOnWorkerDeath(EngineOptions.OnWorkerDeath.valueOf(args[4]));
-        JobEngine engine = JobEngine.open(Path.of(args[0]), options, InstantSource.system(), step -> {
+        JobEngine engine = JobEngine.open(Path.of(args[0]), options, Hooks.faults(step -> {
             if (step.name().equals(args[3])) {
                 Runtime.getRuntime().halt(HALTED);
             }
-        });
+        }));
         StartRequest request = new StartRequest(
                 "tester", UUID.fromString(args[1]), JobSpec.of("sh", "-c", args[2]), Integer.MAX_VALUE);
         System.out.println(engine.start(request).id());
