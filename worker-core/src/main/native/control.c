@@ -4,9 +4,9 @@
 
 #include <sys/socket.h>
 
-enum { LENGTH = 4, STOP_HEAD = 11, SIGNAL_SIZE = 2, SIGNAL_MAX = 64 };
+enum { LENGTH = 4, STOP_HEAD = 11, SIGNAL_SIZE = 2 };
 
-static void hang_up(struct control *c)
+void control_hang_up(struct control *c)
 {
     if (c->peer >= 0)
         close(c->peer);
@@ -27,7 +27,7 @@ void control_accept(struct control *c)
         close(peer);
         return;
     }
-    hang_up(c);
+    control_hang_up(c);
     c->peer = peer;
     c->news = true;
 }
@@ -37,24 +37,41 @@ void control_read(struct control *c)
     c->received_length -= c->taken;
     memmove(c->received, c->received + c->taken, c->received_length);
     c->taken = 0;
-    ssize_t n = recv(c->peer, c->received + c->received_length, sizeof c->received - c->received_length, 0);
+    ssize_t n = recv(c->peer, c->received + c->received_length, RECEIVED_MAX - c->received_length, 0);
     if (n > 0)
         c->received_length += (size_t)n;
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        hang_up(c);
+        control_hang_up(c);
 }
 
 static bool decode(const uint8_t *p, size_t length, struct order *o)
 {
-    *o = (struct order){0};
-    if (length >= STOP_HEAD && length <= STOP_HEAD + REQUESTER_MAX && p[0] == ORDER_STOP)
-        *o = (struct order){ORDER_STOP, p[2], p[1], load64(p + 3), (const char *)p + STOP_HEAD, length - STOP_HEAD};
-    else if (length == SIGNAL_SIZE && p[0] == ORDER_SIGNAL)
-        *o = (struct order){.kind = ORDER_SIGNAL, .signal = p[1]};
-    else
-        return false;
-    return o->signal >= 1 && o->signal <= SIGNAL_MAX &&
-           (o->kind == ORDER_SIGNAL || o->cause == STOP_REQUEST || o->cause == WORKER_SHUTDOWN);
+    *o = (struct order){.kind = length > 0 ? p[0] : 0};
+    switch (o->kind) {
+    case ORDER_STOP:
+        if (length < STOP_HEAD || length > STOP_HEAD + REQUESTER_MAX)
+            return false;
+        o->cause = p[1];
+        o->signal = p[2];
+        o->grace = load64(p + 3);
+        o->bytes = p + STOP_HEAD;
+        o->size = length - STOP_HEAD;
+        return o->signal >= 1 && o->signal <= SIGNAL_MAX && (o->cause == STOP_REQUEST || o->cause == WORKER_SHUTDOWN);
+    case ORDER_SIGNAL:
+        if (length != SIGNAL_SIZE)
+            return false;
+        o->signal = p[1];
+        return o->signal >= 1 && o->signal <= SIGNAL_MAX;
+    case ORDER_INPUT:
+    case ORDER_END_INPUT:
+        if (length < INPUT_HEAD || (o->kind == ORDER_END_INPUT && length != INPUT_HEAD))
+            return false;
+        o->offset = load64(p + 1);
+        o->bytes = p + INPUT_HEAD;
+        o->size = length - INPUT_HEAD;
+        return true;
+    }
+    return false;
 }
 
 bool control_next(struct control *c, struct order *order)
@@ -67,7 +84,7 @@ bool control_next(struct control *c, struct order *order)
     if (length <= ORDER_MAX && left - LENGTH < length)
         return false;
     if (length > ORDER_MAX || !decode(frame + LENGTH, length, order)) {
-        hang_up(c);
+        control_hang_up(c);
         return false;
     }
     c->taken += LENGTH + length;

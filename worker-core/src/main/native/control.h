@@ -11,10 +11,12 @@ struct order {
     enum order_kind kind;
     int signal;
     uint32_t cause;
-    uint64_t grace;
-    const char *requester; /* valid until the next read */
-    size_t requester_length;
+    uint64_t grace, offset;
+    const uint8_t *bytes; /* the requester's name, or input; valid until the next read */
+    size_t size;
 };
+
+enum { RECEIVED_MAX = sizeof(uint32_t) + ORDER_MAX };
 
 struct control {
     int listener, peer; /* peer: -1 if nobody is connected */
@@ -22,11 +24,13 @@ struct control {
     bool blocked;       /* the peer's socket is full */
     struct status sending;
     size_t sent;
-    uint8_t received[sizeof(uint32_t) + ORDER_MAX];
+    uint8_t *received; /* of RECEIVED_MAX */
     size_t received_length, taken;
 };
 
 void control_accept(struct control *control);
+
+void control_hang_up(struct control *control);
 
 /* Reads once; then control_next yields the orders that have come in full. */
 void control_read(struct control *control);

@@ -7,11 +7,23 @@
 #include <sys/mman.h>
 
 enum { BUFFER = 256 << 10, PIPE_DEFAULT = 64 << 10, PIPE_LARGE = 1 << 20, EXTENSION_MAX = 64 << 10, INDEX_MIN = 1 << 20 };
+enum { TAIL_PIECES = 8, BLOCK_MAX = 64 << 10 /* no file system has larger ones */ };
 
 static const int64_t EXTENSION_TIME = 10 * MILLISECOND;
 
-int output_open(struct output *o, uint64_t limit)
+/* The pages of these bytes are freed and read as zeros; the rest stays where it is. */
+static int drop(int fd, uint64_t from, uint64_t to)
 {
+    from -= from % BLOCK_MAX;
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from));
+}
+
+int output_open(struct output *o, uint64_t limit, bool tail)
+{
+    o->tail = tail;
+    o->piece = tail && limit < (uint64_t)TAIL_PIECES * BUFFER ? (size_t)limit / TAIL_PIECES : BUFFER;
+    if (tail && (drop(o->file, 0, BLOCK_MAX) != 0 || drop(o->index, 0, BLOCK_MAX) != 0))
+        return errno;
     o->limit = limit;
     o->records_max = (limit > INDEX_MIN ? limit : INDEX_MIN) / sizeof(struct index_record);
     o->buffer = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -50,15 +62,44 @@ static void fail(struct output *o, int error)
         return;
 }
 
-/* Everything after the first byte that is not kept is not kept either, so that the log is a true prefix. */
+/*
+ * Drops the head until there is room for size more bytes. The records go before their bytes, so that a reader who still finds the
+ * record before his after he has read knows that what he read was there. For the record 0, which has none before it, at least two go at
+ * a time; the last one that goes stays in the index, as it says where the kept part begins.
+ */
+static bool make_room(struct output *o, size_t size)
+{
+    uint64_t end = o->end[0] + o->end[1], first = o->first, earliest = o->earliest;
+    uint64_t most = o->limit - o->limit / TAIL_PIECES - size, most_records = o->records_max - o->records_max / TAIL_PIECES;
+    if (end - earliest + size <= o->limit && o->records - first < o->records_max)
+        return true;
+    while (first < o->first + 2 || end - earliest > most || o->records - first > most_records) {
+        struct index_record record;
+        errno = EIO; /* if the record is not there */
+        if (pread(o->index, &record, sizeof record, (off_t)(first * sizeof record)) != sizeof record)
+            return false;
+        first++;
+        earliest = record.end[0] + record.end[1];
+    }
+    if (drop(o->index, o->first * sizeof o->last, (first - 1) * sizeof o->last) != 0 || drop(o->file, o->earliest, earliest) != 0)
+        return false;
+    o->truncated += earliest - o->earliest;
+    o->earliest = earliest;
+    o->first = first;
+    return true;
+}
+
+/* Without a tail, everything after the first byte that is not kept is not kept either, so that the log is a true prefix. */
 static void keep(struct output *o, int stream, size_t size)
 {
-    uint64_t kept = o->end[0] + o->end[1], room = o->limit - kept;
+    if (o->tail && !o->over && !make_room(o, size))
+        fail(o, errno);
+    uint64_t kept = o->end[0] + o->end[1], room = o->limit - (kept - o->earliest);
     size_t wanted = size < room ? size : (size_t)room, written = 0;
     int64_t now = monotonic();
     bool extend = o->records > 0 && (o->last.combined & RECORD_IS_STDERR) == (stream ? RECORD_IS_STDERR : 0) &&
-                  now - o->last_at < EXTENSION_TIME && o->last_size + wanted <= EXTENSION_MAX;
-    if (!extend && o->records == o->records_max)
+                  now - o->last_at < EXTENSION_TIME && o->last_size + wanted <= (o->piece < EXTENSION_MAX ? o->piece : EXTENSION_MAX);
+    if (!extend && o->records - o->first == o->records_max)
         wanted = 0;
     if (!o->over && wanted > 0) {
         written = write_at(o->file, o->buffer, wanted, kept);
@@ -80,7 +121,7 @@ static void keep(struct output *o, int stream, size_t size)
 static ssize_t pump(struct output *o, int stream, size_t most)
 {
     int fd = o->pipes[stream];
-    ssize_t n = read(fd, o->buffer, most < BUFFER ? most : BUFFER);
+    ssize_t n = read(fd, o->buffer, most < o->piece ? most : o->piece);
     if (n > 0) {
         keep(o, stream, (size_t)n);
         /* Not before it helps: the pages of all pipes of a user are limited, and who is over gets tiny pipes. */

@@ -11,6 +11,9 @@ struct output {
     int file, index;
     int pipes[2]; /* read ends; -1: ended, or merged into the first */
     uint64_t limit;
+    bool tail;         /* at the limit the head is dropped, not what comes */
+    size_t piece;      /* the most bytes of a read, and of a record that is extended */
+    uint64_t earliest, first; /* offset and record where the kept part begins */
     uint64_t end[2], truncated;
     uint64_t records, records_max;
     struct index_record last;
@@ -23,8 +26,8 @@ struct output {
     int error;     /* or because of this errno */
 };
 
-/* Files and pipes are set by the caller. 0 or an errno. */
-int output_open(struct output *output, uint64_t limit);
+/* Files and pipes are set by the caller. 0 or an errno: EOPNOTSUPP if the file system cannot drop the head of a file. */
+int output_open(struct output *output, uint64_t limit, bool tail);
 
 /* One read from one pipe: whether anything was there. */
 bool output_pump(struct output *output, int stream);

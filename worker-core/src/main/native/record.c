@@ -90,7 +90,8 @@ static uint64_t micros(struct timeval t)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
 }
 
-size_t record_format(char text[static RECORD_SIZE], const struct ending *e, const struct output *o)
+size_t record_format(char text[static RECORD_SIZE], const struct ending *e, const struct output *o,
+                     const struct input *i)
 {
     static const char *const causes[] = {"OWN_ACCORD", "STOP_REQUEST", "TIMEOUT", "OUTPUT_LIMIT", "WORKER_SHUTDOWN"};
     struct text t = {.start = text, .size = RECORD_SIZE};
@@ -107,8 +108,10 @@ size_t record_format(char text[static RECORD_SIZE], const struct ending *e, cons
         (unsigned long long)e->start_micros, (unsigned long long)e->end_micros);
     put(&t, ",\"userCpuMicros\":%llu,\"systemCpuMicros\":%llu,\"peakMemoryBytes\":%llu", (unsigned long long)micros(used.ru_utime),
         (unsigned long long)micros(used.ru_stime), (unsigned long long)used.ru_maxrss * 1024);
-    put(&t, ",\"stdoutBytes\":%llu,\"stderrBytes\":%llu,\"truncatedBytes\":%llu,\"earliestOffset\":0,\"writeErrno\":%d",
-        (unsigned long long)o->end[0], (unsigned long long)o->end[1], (unsigned long long)o->truncated, o->error);
+    put(&t, ",\"stdoutBytes\":%llu,\"stderrBytes\":%llu,\"truncatedBytes\":%llu,\"earliestOffset\":%llu,\"writeErrno\":%d",
+        (unsigned long long)o->end[0], (unsigned long long)o->end[1], (unsigned long long)o->truncated,
+        (unsigned long long)o->earliest, o->error);
+    put(&t, ",\"inputBytes\":%llu", (unsigned long long)i->written);
     put_survivors(&t, e);
     return t.length;
 }

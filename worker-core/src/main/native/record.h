@@ -2,6 +2,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include "input.h"
 #include "output.h"
 #include "protocol.h"
 #include "tree.h"
@@ -25,6 +26,7 @@ struct ending {
 };
 
 /* Takes the resource usage of everything that was reaped. The size of the text. */
-size_t record_format(char text[static RECORD_SIZE], const struct ending *ending, const struct output *output);
+size_t record_format(char text[static RECORD_SIZE], const struct ending *ending, const struct output *output,
+                     const struct input *input);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum tag {
     TAG_PROTOCOL = 1, TAG_START_ID, TAG_FOLDER, TAG_ARGUMENT, TAG_ENVIRONMENT, TAG_DIRECTORY, TAG_USER, TAG_UMASK, TAG_NICE, TAG_LIMIT,
-    TAG_FLAGS, TAG_TIME_LIMIT, TAG_GRACE, TAG_OUTPUT_LIMIT, TAGS
+    TAG_FLAGS, TAG_TIME_LIMIT, TAG_GRACE, TAG_OUTPUT_LIMIT, TAG_STOP_SIGNAL, TAGS
 };
 
 enum { HEADER = 5, TEXT = 0 };
@@ -20,7 +20,7 @@ static const struct rule {
     [TAG_ARGUMENT] = {TEXT, true, true},  [TAG_ENVIRONMENT] = {TEXT, false, true}, [TAG_DIRECTORY] = {TEXT, true, false},
     [TAG_USER] = {TEXT, false, false},    [TAG_UMASK] = {4, true, false},         [TAG_NICE] = {4, false, false},
     [TAG_LIMIT] = {20, false, true},      [TAG_FLAGS] = {4, true, false},         [TAG_TIME_LIMIT] = {8, true, false},
-    [TAG_GRACE] = {8, true, false},       [TAG_OUTPUT_LIMIT] = {8, true, false},
+    [TAG_GRACE] = {8, true, false},       [TAG_OUTPUT_LIMIT] = {8, true, false},       [TAG_STOP_SIGNAL] = {4, true, false},
 };
 
 struct field {
@@ -102,6 +102,9 @@ static bool accept(struct request *r, struct field *f, size_t *argc, size_t *env
     case TAG_OUTPUT_LIMIT:
         r->output_limit = load64(f->value);
         return true;
+    case TAG_STOP_SIGNAL:
+        r->stop_signal = load32(f->value);
+        return r->stop_signal >= 1 && r->stop_signal <= SIGNAL_MAX;
     case TAG_PROTOCOL:
     case TAG_START_ID:
     case TAGS:
@@ -137,7 +140,9 @@ int request_parse(uint8_t *frame, size_t length, struct request *request)
     for (unsigned tag = 1; tag < TAGS; tag++)
         if (rules[tag].required && !(seen & 1u << tag))
             return EPROTO;
-    return 0;
+    bool sane = !(request->flags & STDIN_FILE && request->flags & STDIN_PIPE) &&
+                !(request->flags & KEEP_TAIL && request->output_limit < TAIL_MIN);
+    return sane ? 0 : EPROTO;
 }
 
 void request_free(struct request *request)

@@ -17,7 +17,7 @@ struct request {
         uint64_t soft, hard;
     } limits[LIMITS_MAX];
     size_t limit_count;
-    uint32_t umask, flags;
+    uint32_t umask, flags, stop_signal;
     int32_t nice;
     bool has_nice;
     uint64_t time_limit, grace, output_limit;

@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "control.h"
+#include "input.h"
 #include "output.h"
 #include "record.h"
 #include "sys.h"
@@ -27,13 +28,17 @@ static const char WORKER_DIED[] = "death of the worker";
 static const char *const FILES[] = {"output", "output.index", "exit.json.tmp"};
 enum { OUTPUT, INDEX, RECORD, FILE_COUNT };
 
+static uint8_t received[RECEIVED_MAX]; /* here, as a page that is never written to costs nothing */
+
 struct shim {
     const struct post *post;
     uint32_t flags;
+    int stop_signal;
     uint64_t grace;
     int files[FILE_COUNT];
     int made; /* how many of them */
     struct output output;
+    struct input input;
     struct control control;
     struct ending ending;
     bool main_gone, childless, killing;
@@ -73,15 +78,27 @@ static struct failure make_files(struct shim *s)
     return DONE;
 }
 
-/* The read end stays here and must not block; the write end may be opened again through /dev/stdout, also by another user. */
-static int make_pipe(int *ours, int *theirs, const struct account *account)
+enum end { READ_END, WRITE_END };
+
+/* Our end must not block; the other one may be opened again through /dev/stdout, also by another user. */
+static int make_pipe(enum end our_end, int *ours, int *theirs, const struct account *account)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[our_end], F_SETFL, O_NONBLOCK) != 0)
         return -1;
-    *ours = ends[0];
-    *theirs = ends[1];
-    return account && fchown(ends[1], account->uid, (gid_t)-1) != 0 ? fchmod(ends[1], 0622) : 0;
+    *ours = ends[our_end];
+    *theirs = ends[!our_end];
+    return account && fchown(*theirs, account->uid, (gid_t)-1) != 0 ? fchmod(*theirs, our_end == READ_END ? 0622 : 0644) : 0;
+}
+
+static int open_input(struct shim *s, const struct request *r, const struct account *account)
+{
+    int ours, theirs;
+    if (r->flags & STDIN_FILE)
+        return openat(s->post->folder, "stdin", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (!(r->flags & STDIN_PIPE))
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return make_pipe(WRITE_END, &ours, &theirs, account) == 0 && (errno = input_open(&s->input, ours)) == 0 ? theirs : -1;
 }
 
 static struct failure start(struct shim *s, const struct request *r)
@@ -91,21 +108,19 @@ static struct failure start(struct shim *s, const struct request *r)
     struct failure failure = make_files(s);
     if (failure.stage)
         return failure;
-    if ((errno = output_open(&s->output, r->output_limit)) != 0)
-        return FAILURE(STAGE_FORK);
+    if ((errno = output_open(&s->output, r->output_limit, r->flags & KEEP_TAIL)) != 0)
+        return FAILURE(STAGE_FOLDER);
     if (r->user) {
         if ((errno = account_find(r->user, &account)) != 0)
             return FAILURE(STAGE_USER);
         child.account = &account;
     }
-    child.streams[0] = r->flags & STDIN_FILE ? openat(s->post->folder, "stdin", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-                                             : open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (child.streams[0] < 0)
+    if ((child.streams[0] = open_input(s, r, child.account)) < 0)
         return FAILURE(STAGE_STDIO);
-    if (make_pipe(&s->output.pipes[0], &child.streams[1], child.account) != 0)
+    if (make_pipe(READ_END, &s->output.pipes[0], &child.streams[1], child.account) != 0)
         return FAILURE(STAGE_FORK);
     child.streams[2] = child.streams[1];
-    if (!(r->flags & MERGE) && make_pipe(&s->output.pipes[1], &child.streams[2], child.account) != 0)
+    if (!(r->flags & MERGE) && make_pipe(READ_END, &s->output.pipes[1], &child.streams[2], child.account) != 0)
         return FAILURE(STAGE_FORK);
     if (write_at(s->post->lock, "S", 1, 0) != 1)
         return FAILURE(STAGE_FOLDER);
@@ -153,15 +168,30 @@ static void reap(struct shim *s)
             s->main_gone = s->ending.known = true;
             s->ending.wait_status = status;
             s->ending.end_micros = wall_micros();
+            s->control.news = true;
         }
     }
     s->childless = pid < 0 && errno == ECHILD;
 }
 
-static void stop(struct shim *s, uint32_t cause, int signal, uint64_t grace, const char *requester, size_t length)
+static bool is_over(const struct shim *s)
+{
+    return s->main_gone && (s->childless || !(s->flags & WAIT_FOR_DESCENDANTS));
+}
+
+/* To the process group as long as it is the main process's; then to all whom the job waits for. */
+static void signal_job(struct shim *s, int signal)
+{
+    if (!s->main_gone)
+        kill(-s->ending.pid, signal);
+    else
+        tree_signal(signal);
+}
+
+static void stop(struct shim *s, uint32_t cause, int signal, uint64_t grace, const uint8_t *requester, size_t length)
 {
     reap(s); /* it may have ended since this turn began */
-    if (s->main_gone || s->killing)
+    if (is_over(s) || s->killing)
         return;
     if (s->ending.cause == OWN_ACCORD) {
         s->ending.cause = cause;
@@ -171,9 +201,15 @@ static void stop(struct shim *s, uint32_t cause, int signal, uint64_t grace, con
     }
     s->kill_at = earlier(s->kill_at, after_millis(monotonic(), grace));
     if (grace > 0) {
-        kill(-s->ending.pid, signal);
-        kill(-s->ending.pid, SIGCONT); /* a stopped process does not act on the other one */
+        signal_job(s, signal);
+        signal_job(s, SIGCONT); /* a stopped process does not act on the other one */
     }
+}
+
+/* By the shim itself. */
+static void stop_by_limit(struct shim *s, uint32_t cause)
+{
+    stop(s, cause, s->stop_signal, s->grace, (const uint8_t *)"", 0);
 }
 
 static void obey(struct shim *s)
@@ -181,18 +217,32 @@ static void obey(struct shim *s)
     struct order order;
     control_read(&s->control);
     while (control_next(&s->control, &order)) {
-        if (order.kind == ORDER_STOP)
-            stop(s, order.cause, order.signal, order.grace, order.requester, order.requester_length);
-        else if (!s->main_gone)
-            kill(-s->ending.pid, order.signal);
+        switch (order.kind) {
+        case ORDER_STOP:
+            stop(s, order.cause, order.signal, order.grace, order.bytes, order.size);
+            break;
+        case ORDER_SIGNAL:
+            if (!is_over(s) && !s->killing)
+                signal_job(s, order.signal);
+            break;
+        case ORDER_INPUT:
+            if (!input_take(&s->input, order.offset, order.bytes, order.size))
+                control_hang_up(&s->control);
+            break;
+        case ORDER_END_INPUT:
+            if (!input_end(&s->input, order.offset))
+                control_hang_up(&s->control);
+            break;
+        }
     }
+    s->control.news |= input_pump(&s->input);
 }
 
 static void move_output(struct shim *s, int stream)
 {
     s->control.news |= output_pump(&s->output, stream);
     if (s->output.limited && s->flags & KILL_AT_OUTPUT_LIMIT && s->ending.cause == OWN_ACCORD)
-        stop(s, OUTPUT_LIMIT, SIGTERM, s->grace, "", 0);
+        stop_by_limit(s, OUTPUT_LIMIT);
 }
 
 /* Whether the job is over. */
@@ -201,13 +251,15 @@ static bool meet_deadlines(struct shim *s)
     int64_t now = monotonic();
     if (now >= s->time_limit) {
         s->time_limit = NEVER;
-        stop(s, TIMEOUT, SIGTERM, s->grace, "", 0);
+        stop_by_limit(s, TIMEOUT);
     }
     if (!s->killing && now >= s->kill_at)
         reap(s); /* it may have ended just in time */
-    if (!s->killing && (s->main_gone || now >= s->kill_at)) {
+    if (!s->killing && (is_over(s) || now >= s->kill_at)) {
         s->killing = true;
-        s->ending.grace_exceeded = !s->main_gone;
+        s->ending.grace_exceeded = !is_over(s);
+        if (s->flags & WAIT_FOR_DESCENDANTS)
+            s->ending.end_micros = wall_micros();
         s->time_limit = NEVER;
         sweep_start(&s->sweep, now);
         if (s->main_gone)
@@ -228,24 +280,27 @@ static void publish(struct shim *s)
         return;
     control_publish(&s->control, &(struct status){
                                      .protocol = PROTOCOL_VERSION,
-                                     .pid = (uint32_t)s->ending.pid,
+                                     .pid = s->main_gone ? 0 : (uint32_t)s->ending.pid,
                                      .phase = s->ending.cause == OWN_ACCORD ? RUNNING : STOPPING,
                                      .cause = s->ending.cause,
                                      .bytes = {s->output.end[0], s->output.end[1]},
                                      .truncated = s->output.truncated,
+                                     .earliest = s->output.earliest,
                                      .start_micros = s->ending.start_micros,
+                                     .input = input_state(&s->input),
                                  });
 }
 
 static void run(struct shim *s)
 {
-    enum { DEATHS, PEER, LISTENER, WORKER, PIPES, COUNT = PIPES + 2 };
+    enum { DEATHS, PEER, LISTENER, WORKER, INPUT, PIPES, COUNT = PIPES + 2 };
     for (bool over = false; !over; publish(s)) {
         struct pollfd fds[COUNT] = {
             [DEATHS] = {s->post->signals, POLLIN, 0},
             [PEER] = {s->control.peer, s->control.blocked ? POLLIN | POLLOUT : POLLIN, 0},
             [LISTENER] = {s->control.listener, POLLIN, 0},
             [WORKER] = {s->flags & DIE_WITH_WORKER && !s->worker_gone ? s->post->worker : -1, 0, 0}, /* for its hang-up alone */
+            [INPUT] = {s->input.pipe, s->input.waiting > 0 ? POLLOUT : 0, 0},
             [PIPES] = {s->output.pipes[0], POLLIN, 0},
             [PIPES + 1] = {s->output.pipes[1], POLLIN, 0},
         };
@@ -265,7 +320,11 @@ static void run(struct shim *s)
         if (fds[WORKER].revents)
             s->worker_gone = true;
         if (s->worker_gone && s->control.peer < 0)
-            stop(s, WORKER_SHUTDOWN, SIGKILL, 0, WORKER_DIED, sizeof WORKER_DIED - 1);
+            stop(s, WORKER_SHUTDOWN, SIGKILL, 0, (const uint8_t *)WORKER_DIED, sizeof WORKER_DIED - 1);
+        if (fds[INPUT].revents & POLLERR)
+            s->control.news |= input_close(&s->input); /* nobody is left to read it */
+        else if (fds[INPUT].revents)
+            s->control.news |= input_pump(&s->input);
         for (int i = 0; i < 2; i++)
             if (fds[PIPES + i].revents)
                 move_output(s, i);
@@ -291,7 +350,7 @@ static void finish(struct shim *s)
     bool sync = s->flags & SYNC;
     if (sync && (fsync(s->files[OUTPUT]) != 0 || fsync(s->files[INDEX]) != 0) && !s->output.error)
         s->output.error = errno;
-    size_t size = record_format(text, e, &s->output);
+    size_t size = record_format(text, e, &s->output, &s->input);
     if (write_at(s->files[RECORD], text, size, 0) != size || ftruncate(s->files[RECORD], (off_t)size) != 0)
         return; /* no record rather than half of one */
     if (sync)
@@ -306,8 +365,10 @@ _Noreturn void shim_main(const struct request *r, const struct post *post)
         .post = post,
         .flags = r->flags,
         .grace = r->grace,
+        .stop_signal = (int)r->stop_signal,
         .output = {.pipes = {-1, -1}},
-        .control = {.listener = post->listener, .peer = -1, .sent = sizeof(struct status)},
+        .input = {.pipe = -1},
+        .control = {.listener = post->listener, .peer = -1, .sent = sizeof(struct status), .received = received},
         .time_limit = NEVER,
         .kill_at = NEVER,
     };

@@ -270,6 +270,15 @@ void sweep_reaped(struct sweep *sweep)
         sweep->next = 0;
 }
 
+void tree_signal(int sig)
+{
+    struct scan s;
+    if (scan_open(&s, NULL))
+        for (int i = 0; i < READINGS_MAX && read_tree(&s, false, sig); i++)
+            ;
+    scan_close(&s);
+}
+
 size_t tree_survivors(struct survivor list[static SURVIVORS_MAX])
 {
     struct scan s;

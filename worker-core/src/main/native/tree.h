@@ -28,6 +28,9 @@ struct sweep {
     bool clean;     /* the last turn found nothing that could be killed or reaped */
 };
 
+/* Sends a signal to all who descend from this process and can be found. */
+void tree_signal(int sig);
+
 void sweep_start(struct sweep *sweep, int64_t now);
 void sweep_turn(struct sweep *sweep, int64_t now);
 void sweep_reaped(struct sweep *sweep);

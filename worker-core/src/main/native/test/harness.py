@@ -18,12 +18,13 @@ HELPER = os.environ.get(
 )
 PATIENCE = 60.0  # seconds until a test gives up
 
-(PROTOCOL, START_ID, FOLDER, ARGUMENT, ENVIRONMENT, DIRECTORY, USER, UMASK, NICE, LIMIT, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT) = range(1, 15)
-NO_NEW_PRIVILEGES, MERGE, KILL_AT_OUTPUT_LIMIT, SYNC, STDIN_FILE, DIE_WITH_WORKER = 1, 2, 4, 8, 16, 32
+(PROTOCOL, START_ID, FOLDER, ARGUMENT, ENVIRONMENT, DIRECTORY, USER, UMASK, NICE, LIMIT, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT, STOP_SIGNAL) = range(1, 16)
+NO_NEW_PRIVILEGES, MERGE, KILL_AT_OUTPUT_LIMIT, SYNC, STDIN_FILE, DIE_WITH_WORKER, KEEP_TAIL, STDIN_PIPE, WAIT_FOR_DESCENDANTS = (1 << bit for bit in range(9))
 (S_NONE, S_REQUEST, S_FOLDER, S_FORK, S_STDIO, S_LIMIT, S_NICE, S_USER, S_PRIVILEGES, S_DIRECTORY, S_EXEC) = range(11)
 OWN_ACCORD, STOP_REQUEST, TIMEOUT, OUTPUT_LIMIT_CAUSE, WORKER_SHUTDOWN = range(5)
 INFINITY = 2**64 - 1
-STDERR_BIT = 1 << 63
+STDERR_BIT = INPUT_IS_OPEN = 1 << 63
+INPUT_WINDOW, INPUT_MAX, TAIL_MIN = 64 << 10, 16 << 10, 64 << 10
 
 
 def field(tag, value):
@@ -52,7 +53,7 @@ class Reply:
 
 class Status:
     def __init__(self, data):
-        (self.protocol, self.pid, self.phase, self.cause, self.stdout, self.stderr, self.truncated, self.earliest, self.start_micros, _) = struct.unpack(
+        (self.protocol, self.pid, self.phase, self.cause, self.stdout, self.stderr, self.truncated, self.earliest, self.start_micros, self.input) = struct.unpack(
             "<IIIIQQQQQQ", data
         )
 
@@ -111,6 +112,28 @@ class Connection:
 
     def signal(self, signal):
         self.send(struct.pack("<BB", 2, signal))
+
+    def input(self, offset, data):
+        self.send(struct.pack("<BQ", 3, offset) + data)
+
+    def end_input(self, offset):
+        self.send(struct.pack("<BQ", 4, offset))
+
+    def feed(self, data, offset=0):
+        """Streams all of it as a worker does: never more than a window beyond what the pipe took."""
+        end, sent = offset + len(data), offset
+        while True:
+            status = self.until(lambda s: s.input & INPUT_IS_OPEN == 0 or s.input & ~INPUT_IS_OPEN > sent - INPUT_WINDOW or sent == offset)
+            if status.input & INPUT_IS_OPEN == 0:
+                return sent
+            taken = status.input & ~INPUT_IS_OPEN
+            if taken >= end:
+                return end
+            while sent < end and sent < taken + INPUT_WINDOW:
+                size = min(INPUT_MAX, end - sent, taken + INPUT_WINDOW - sent)
+                self.input(sent, data[sent - offset : sent - offset + size])
+                sent += size
+            self.next()
 
 
 class Job:
@@ -178,13 +201,14 @@ class Launcher:
         return folder
 
     def request(self, argv, folder, start_id=1, env=("PATH=/usr/bin:/bin",), directory="/", user=None, umask=0o022, nice=None, limits=(), flags=0,
-                time_limit=0, grace=1000, output_limit=1 << 30, without=(), extra=b""):
-        fields = [(PROTOCOL, u32(1)), (START_ID, u64(start_id)), (FOLDER, encode(folder))]
+                time_limit=0, grace=1000, output_limit=1 << 30, stop_signal=15, without=(), extra=b""):
+        fields = [(PROTOCOL, u32(2)), (START_ID, u64(start_id)), (FOLDER, encode(folder))]
         fields += [(ARGUMENT, encode(a)) for a in argv] + [(ENVIRONMENT, encode(e)) for e in env] + [(DIRECTORY, encode(directory))]
         fields += [(USER, encode(user))] if user is not None else []
         fields += [(UMASK, u32(umask))] + ([(NICE, struct.pack("<i", nice))] if nice is not None else [])
         fields += [(LIMIT, struct.pack("<IQQ", *limit)) for limit in limits]
         fields += [(FLAGS, u32(flags)), (TIME_LIMIT, u64(time_limit)), (GRACE, u64(grace)), (OUTPUT_LIMIT, u64(output_limit))]
+        fields += [(STOP_SIGNAL, u32(stop_signal))]
         return b"".join(field(tag, value) for tag, value in fields if tag not in without) + extra
 
     def send(self, frame):

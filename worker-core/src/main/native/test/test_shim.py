@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import random
 import resource
 import select
 import shutil
@@ -245,24 +246,24 @@ class Requests(ShimTest):
     def test_malformedRequests_areRefusedAndTheNextIsServed(self):
         folder = self.launcher.new_folder()
         good = lambda **options: self.launcher.request(["true"], folder, start_id=77, **options)
-        head = field(PROTOCOL, u32(1)) + field(START_ID, u64(77))
-        for frame in (b"", b"\1", field(START_ID, u64(77)) + field(PROTOCOL, u32(1)), field(PROTOCOL, b"\1"), field(PROTOCOL, u32(1)),
-                      field(PROTOCOL, u32(1)) + field(START_ID, u32(77)), b"\1\xff\xff\xff\xff"):
+        head = field(PROTOCOL, u32(2)) + field(START_ID, u64(77))
+        for frame in (b"", b"\1", field(START_ID, u64(77)) + field(PROTOCOL, u32(2)), field(PROTOCOL, b"\2"), field(PROTOCOL, u32(2)),
+                      field(PROTOCOL, u32(2)) + field(START_ID, u32(77)), b"\1\xff\xff\xff\xff"):
             self.refuse(frame, start_id=0)
         self.refuse(head)
-        self.refuse(field(PROTOCOL, u32(2)) + good()[9:])
-        for tag in (FOLDER, ARGUMENT, DIRECTORY, UMASK, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT):
+        self.refuse(field(PROTOCOL, u32(1)) + good()[9:])
+        for tag in (FOLDER, ARGUMENT, DIRECTORY, UMASK, FLAGS, TIME_LIMIT, GRACE, OUTPUT_LIMIT, STOP_SIGNAL):
             self.refuse(good(without=[tag]))
-        repeated = [field(PROTOCOL, u32(1)), field(START_ID, u64(77)), field(FOLDER, b"/x"), field(DIRECTORY, b"/"), field(UMASK, u32(0)),
+        repeated = [field(STOP_SIGNAL, u32(15)), field(PROTOCOL, u32(2)), field(START_ID, u64(77)), field(FOLDER, b"/x"), field(DIRECTORY, b"/"), field(UMASK, u32(0)),
                     field(FLAGS, u32(0)), field(GRACE, u64(0)), field(TIME_LIMIT, u64(0)), field(OUTPUT_LIMIT, u64(0))]
-        unknown = [field(0, b""), field(15, b""), field(255, b"x")]
+        unknown = [field(0, b""), field(16, b""), field(255, b"x")]
         ill_sized = [field(NICE, b""), field(NICE, b"12345"), field(LIMIT, b"x" * 19), field(USER, b""), b"\4", b"\4\1\0\0\0", b"\4\xff\xff\xff\x7f"]
         ill_valued = [field(NICE, struct.pack("<i", 20)), field(NICE, struct.pack("<i", -21)), field(ENVIRONMENT, b"X"), field(ENVIRONMENT, b"=X"),
                       field(ENVIRONMENT, b""), field(ENVIRONMENT, b"X=\0"), field(ARGUMENT, b"a\0b"), field(USER, b"\0")]
         for extra in repeated + unknown + ill_sized + ill_valued + [field(LIMIT, bytes(20)) * 17]:
             with self.subTest(extra):
                 self.refuse(good(extra=extra))
-        for options in ({"flags": 64}, {"umask": 0o1000}, {"directory": "relative"}, {"directory": ""}):
+        for options in ({"flags": 512}, {"flags": STDIN_FILE | STDIN_PIPE}, {"umask": 0o1000}, {"directory": "relative"}, {"directory": ""}):
             self.refuse(good(**options))
         self.refuse(self.launcher.request(["true"], "relative", start_id=77))
         self.assertEqual(self.launcher.start(["true"], folder=folder).wait()["exit"], {"code": 0})
@@ -570,7 +571,7 @@ class Control(ShimTest):
         job = self.launcher.start(sh("echo hello; sleep 1000"))
         connection = job.connect()
         status = connection.until(lambda s: s.stdout == 6)
-        self.assertEqual((status.protocol, status.pid, status.phase, status.cause), (1, job.pid, 0, OWN_ACCORD))
+        self.assertEqual((status.protocol, status.pid, status.phase, status.cause), (2, job.pid, 0, OWN_ACCORD))
         self.assertEqual(status.start_micros, job.reply.start_micros)
         again = job.connect()
         self.assertEqual(again.next().stdout, 6)
@@ -586,7 +587,7 @@ class Control(ShimTest):
         job = self.launcher.start(["sleep", "1000"])
         stop = lambda cause=1, number=15: struct.pack("<BBBQ", 1, cause, number, 0)
         bad = [b"", b"\0", b"\3", b"\2", b"\2\0", b"\2\x41", b"\2\x0f\0", stop()[:-1], stop(cause=0), stop(cause=2), stop(cause=5), stop(number=0),
-               stop(number=65), stop() + b"x" * 513]
+               stop(number=65), stop() + b"x" * 513, b"\5" + bytes(8), b"\3" + bytes(7), b"\4" + bytes(9)]
         for order in bad:
             with self.subTest(order):
                 connection = job.connect()
@@ -594,7 +595,7 @@ class Control(ShimTest):
                 connection.send(order)
                 connection.until_end()
         connection = job.connect()
-        connection.socket.sendall(u32(1025))
+        connection.socket.sendall(u32(9 + INPUT_MAX + 1))
         connection.until_end()
         connection = job.connect()
         connection.socket.sendall(b"\xff\xff")  # half a length, and gone
@@ -743,6 +744,207 @@ class Stop(ShimTest):
             os.kill(self.launcher.process.pid, number)
         connection.signal(15)
         self.assertEqual(job.wait(connection)["exit"], {"signal": 15, "coreDumped": False})
+
+
+class Input(ShimTest):
+    def start(self, argv, **options):
+        job = self.launcher.start(argv, flags=STDIN_PIPE | options.pop("flags", 0), **options)
+        return job, job.connect()
+
+    def test_input_ofManyMegabytes_isExact(self):
+        job, connection = self.start(["cat"])
+        data = random.Random(1).randbytes(5_000_001)
+        self.assertEqual(connection.feed(data), len(data))
+        connection.end_input(len(data))
+        record = job.wait(connection)
+        self.assertEqual(record["exit"], {"code": 0})
+        self.assertEqual(record["inputBytes"], len(data))
+        self.assertEqual(hashlib.sha256(job.output()).digest(), hashlib.sha256(data).digest())
+
+    def test_input_sentAgain_isTakenOnce(self):
+        job, connection = self.start(["cat"])
+        connection.input(0, b"abc")
+        connection.input(0, b"abc")
+        connection.input(1, b"bcd")
+        connection.until(lambda s: s.input == 4 | INPUT_IS_OPEN)
+        again = job.connect()
+        again.input(2, b"cdef")
+        again.end_input(6)
+        again.end_input(6)
+        job.wait(again)
+        self.assertEqual(job.output(), b"abcdef")
+
+    def test_input_thatLeavesAGap_closesTheConnectionOnly(self):
+        job, connection = self.start(["cat"])
+        for order in (lambda c: c.input(1, b"x"), lambda c: c.end_input(1), lambda c: c.input(2**64 - 1, b"xy")):
+            connection = job.connect()
+            order(connection)
+            connection.until_end()
+        connection = job.connect()
+        connection.input(0, b"good")
+        connection.end_input(4)
+        job.wait(connection)
+        self.assertEqual(job.output(), b"good")
+
+    def test_input_beyondTheWindow_closesTheConnectionOnly(self):
+        job, connection = self.start(["sleep", "1000"])
+        connection.until(lambda s: s.input == INPUT_IS_OPEN)
+        filled = 0
+        with self.assertRaises((Ended, BrokenPipeError)):
+            while True:
+                connection.input(filled, bytes(INPUT_MAX))
+                filled += INPUT_MAX
+                if filled > 20 * INPUT_WINDOW:
+                    break
+            connection.until(lambda s: False)
+        again = job.connect()
+        again.stop(grace=0)
+        job.wait(again)
+
+    def test_input_nobodyReads_isToldWithoutHarm(self):
+        job, connection = self.start(sh("exec <&-; echo closed; exec sleep 1000"))
+        connection.until(lambda s: s.stdout == 7)
+        connection.until(lambda s: s.input == 0)
+        connection.input(0, b"into the void")
+        connection.end_input(13)
+        connection.stop(grace=0)
+        self.assertEqual(job.wait(connection)["inputBytes"], 0)
+
+    def test_input_untilTheEndOfTheJob_delaysNothing(self):
+        job, connection = self.start(["head", "-c", "10"])
+        connection.feed(b"x" * 300_000)
+        self.assertEqual(job.wait(connection)["exit"], {"code": 0})
+        self.assertEqual(job.output(), b"x" * 10)
+
+    def test_input_afterItsEnd_isIgnored(self):
+        job, connection = self.start(sh("read go < $0/gate; cat", str(self.root)))
+        os.mkfifo(self.root / "gate")
+        connection.input(0, b"all")
+        connection.end_input(3)
+        connection.input(3, b" and more")
+        connection.until(lambda s: s.input == 3)
+        job2, c2 = self.start(["true"])
+        job2.wait(c2)
+        connection.stop(grace=0)
+        job.wait(connection)
+
+    @needs_root
+    def test_streams_ofAUser_mayBeOpenedAgain(self):
+        job, connection = self.start(sh("cat /dev/stdin > /dev/stdout"), user="nobody")
+        connection.feed(b"again")
+        connection.end_input(5)
+        self.assertEqual(job.wait(connection)["exit"], {"code": 0})
+        self.assertEqual(job.output(), b"again")
+
+
+class Tail(ShimTest):
+    def start(self, argv, limit, **options):
+        return self.launcher.start(argv, flags=KEEP_TAIL | options.pop("flags", 0), output_limit=limit, **options)
+
+    def check(self, job, limit, expected, record):
+        data, earliest = job.output(), record["earliestOffset"]
+        self.assertEqual((len(data), record["stdoutBytes"] + record["stderrBytes"]), (len(expected), len(expected)))
+        self.assertEqual(record["truncatedBytes"], earliest)
+        self.assertTrue(limit // 2 <= len(data) - earliest <= limit, (len(data), earliest))
+        self.assertEqual(data[earliest:], expected[earliest:])
+        self.assertEqual(data[:earliest].strip(b"\0"), b"")
+        kept = os.stat(job.folder / "output").st_blocks * 512
+        self.assertLessEqual(kept, limit + (64 << 10))
+        index = (job.folder / "output.index").read_bytes()
+        first = next(at for at in range(0, len(index), 32) if index[at : at + 32] != bytes(32))
+        self.assertEqual(struct.unpack_from("<Q", index, first + 24)[0] & ~STDERR_BIT, earliest if earliest else struct.unpack_from("<Q", index, 24)[0])
+        self.assertNotEqual(first, 0 if earliest else -1)
+
+    def test_tail_isKeptAndOffsetsStay(self):
+        for limit in (TAIL_MIN, TAIL_MIN + 1, 1_000_003, 4 << 20):
+            with self.subTest(limit):
+                job = self.start(perl("for (1..300000) { printf '%08d %s', $_, 'x' x ($_ % 60) }"), limit)
+                expected = b"".join(b"%08d %s" % (i, b"x" * (i % 60)) for i in range(1, 300001))
+                self.check(job, limit, expected, job.wait())
+
+    def test_tail_shorterThanTheLimit_isEverything(self):
+        job = self.start(sh("printf abc; printf def >&2"), TAIL_MIN)
+        record = job.wait()
+        self.assertEqual((job.output(), record["earliestOffset"], record["truncatedBytes"]), (b"abcdef", 0, 0))
+
+    def test_earliest_isToldWhileTheJobRuns(self):
+        job = self.start(perl("$| = 1; print 'x' x 1000 for 1..1000; sleep 1000"), TAIL_MIN)
+        connection = job.connect()
+        status = connection.until(lambda s: s.stdout == 1_000_000)
+        self.assertTrue(TAIL_MIN // 2 <= 1_000_000 - status.earliest <= TAIL_MIN)
+        connection.stop(grace=0)
+        job.wait(connection)
+
+    def test_tail_ofAnIndexThatIsFull_isShorterButExact(self):
+        job = self.start(perl("$| = 1; for (1..100000) { syswrite(($_ % 2 ? STDOUT : STDERR), 'x') }"), TAIL_MIN)
+        record = job.wait()
+        self.assertEqual(record["stdoutBytes"] + record["stderrBytes"], 100_000)
+        self.assertEqual(job.output()[record["earliestOffset"] :].strip(b"x"), b"")
+        self.assertGreater(record["earliestOffset"], 0)
+        self.assertLessEqual(os.stat(job.folder / "output.index").st_blocks * 512, (1 << 20) + (64 << 10))
+
+    def test_limit_underTheLeast_isRefused(self):
+        job = self.launcher.try_start(["true"], flags=KEEP_TAIL, output_limit=TAIL_MIN - 1)
+        self.assert_failed(job, S_REQUEST, errno.EPROTO)
+
+
+class Waiting(ShimTest):
+    def start(self, argv, **options):
+        return self.launcher.start(argv, flags=WAIT_FOR_DESCENDANTS, **options)
+
+    def test_job_goesOnUntilTheLastHasEnded(self):
+        os.mkfifo(self.root / "gate")
+        job = self.start(sh("(setsid sh -c 'read go < $0/gate; echo late' $0 &) ; echo early; exit 3", str(self.root)))
+        connection = job.connect()
+        connection.until(lambda s: s.pid == 0)
+        self.assertFalse((job.folder / "exit.json").exists())
+        (self.root / "gate").write_text("go\n")
+        record = job.wait(connection)
+        self.assertEqual((record["exit"], record["cause"], job.output()), ({"code": 3}, "OWN_ACCORD", b"early\nlate\n"))
+
+    def test_job_withoutOthers_endsAtOnce(self):
+        self.assertEqual(self.start(["true"]).wait()["exit"], {"code": 0})
+
+    def test_stop_reachesAllWhoAreLeft(self):
+        script = "(setsid perl -e '$| = 1; $SIG{TERM} = sub { print qq{term\\n}; exit 0 }; print qq{ready\\n}; sleep 1000' &); exit 0"
+        job = self.start(sh(script))
+        connection = job.connect()
+        connection.until(lambda s: s.pid == 0 and s.stdout == 6)
+        connection.stop(grace=60_000)
+        record = job.wait(connection)
+        self.assertEqual((record["exit"], record["cause"], record["graceExceeded"]), ({"code": 0}, "STOP_REQUEST", False))
+        self.assertEqual(job.output(), b"ready\nterm\n")
+
+    def test_stop_ofTheStubborn_killsAfterTheGracePeriod(self):
+        job = self.start(sh("(setsid sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1000; done' &); exit 0"))
+        connection = job.connect()
+        connection.until(lambda s: s.pid == 0 and s.stdout == 6)
+        connection.stop(grace=50)
+        record = job.wait(connection)
+        self.assertEqual((record["exit"], record["cause"], record["graceExceeded"]), ({"code": 0}, "STOP_REQUEST", True))
+
+    def test_signal_reachesAllWhoAreLeft(self):
+        job = self.start(sh("(setsid perl -e '$| = 1; $SIG{USR1} = sub { print qq{usr1\\n}; exit 0 }; print qq{ready\\n}; sleep 1000' &); exit 0"))
+        connection = job.connect()
+        connection.until(lambda s: s.pid == 0 and s.stdout == 6)
+        connection.signal(10)
+        self.assertEqual(job.wait(connection)["cause"], "OWN_ACCORD")
+        self.assertEqual(job.output(), b"ready\nusr1\n")
+
+    def test_timeLimit_holdsForAll(self):
+        record = self.start(sh("(setsid sleep 1000 &); exit 0"), time_limit=300, grace=60_000).wait()
+        self.assertEqual((record["exit"], record["cause"]), ({"code": 0}, "TIMEOUT"))
+
+
+class StopSignal(ShimTest):
+    def test_timeLimit_sendsTheSignalOfTheRequest(self):
+        job = self.launcher.start(sh("trap 'echo int; exit 4' INT; echo ready; while :; do sleep 0.01; done"), time_limit=300, grace=60_000, stop_signal=2)
+        record = job.wait()
+        self.assertEqual((record["exit"], record["cause"], job.output()), ({"code": 4}, "TIMEOUT", b"ready\nint\n"))
+
+    def test_signal_outOfRange_isRefused(self):
+        for number in (0, 65, 2**32 - 1):
+            self.assert_failed(self.launcher.try_start(["true"], stop_signal=number), S_REQUEST, errno.EPROTO)
 
 
 class Tree(ShimTest):

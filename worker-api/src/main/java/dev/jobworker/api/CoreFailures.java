@@ -36,6 +36,7 @@ public final class CoreFailures {
                         Reason.OUTPUT_TRUNCATED,
                         exception,
                         Map.of("offset", Long.toString(offset), "earliest_offset", Long.toString(earliest)));
+            case Failure.InputClosed _ -> of(Reason.INPUT_CLOSED, exception, Map.of());
             case Failure.QuotaExceeded(String limit, long value) ->
                 of(Reason.QUOTA_EXCEEDED, exception, Map.of("limit", limit, "value", Long.toString(value)));
             case Failure.StorageFull _ -> of(Reason.STORAGE_FULL, exception, Map.of());

@@ -2,6 +2,7 @@ package dev.jobworker.api;
 
 import com.google.protobuf.Timestamp;
 import dev.jobworker.core.JobException;
+import dev.jobworker.core.Signal;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,6 +20,10 @@ final class Fields {
 
     static WorkerException invalid(String field, String problem) {
         return new WorkerException(Reason.INVALID_FIELD, field + " " + problem, Map.of("field", field), null);
+    }
+
+    static Signal signal(String field, String text) {
+        return Signal.parse(text).orElseThrow(() -> invalid(field, "is not a signal's name or a number from 1 to 64"));
     }
 
     /** Makes something of a request; what core refuses is an invalid field. */

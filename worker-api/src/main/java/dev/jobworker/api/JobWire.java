@@ -5,6 +5,7 @@ import dev.jobworker.api.v1.Exit;
 import dev.jobworker.api.v1.SignalExit;
 import dev.jobworker.core.Cause;
 import dev.jobworker.core.ExitStatus;
+import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobState;
@@ -30,17 +31,29 @@ final class JobWire {
                 .setSpec(SpecWire.toAnswer(job.spec()))
                 .setCreateTime(Fields.timestamp(job.createTime()))
                 .setOutput(output(job.output()));
+        if (job.spec().streamInput()) {
+            message.setInput(dev.jobworker.api.v1.InputInfo.newBuilder()
+                    .setBytes(job.input().bytes())
+                    .setOpen(job.input().open()));
+        }
         switch (job.status()) {
-            case JobStatus.Running running -> message.setPid(running.pid());
-            case JobStatus.Stopping(int pid, Instant _, Cause.Kind kind) ->
-                message.setPid(pid)
-                        .setCause(dev.jobworker.api.v1.Cause.newBuilder().setKind(kind(kind)));
+            case JobStatus.Running(int pid, Instant _) -> setPid(message, pid);
+            case JobStatus.Stopping(int pid, Instant _, Cause.Kind kind) -> {
+                setPid(message, pid);
+                message.setCause(dev.jobworker.api.v1.Cause.newBuilder().setKind(kind(kind)));
+            }
             case JobStatus.Ended ended -> addEnd(message, ended);
             case JobStatus.Lost lost ->
                 message.setError(lost.evidence()).setEndTime(Fields.timestamp(lost.foundTime()));
         }
         job.status().started().ifPresent(time -> message.setStartTime(Fields.timestamp(time)));
         return message.build();
+    }
+
+    private static void setPid(dev.jobworker.api.v1.Job.Builder message, int pid) {
+        if (pid > 0) {
+            message.setPid(pid);
+        }
     }
 
     static Job fromProto(dev.jobworker.api.v1.Job job) {
@@ -52,7 +65,8 @@ final class JobWire {
                 SpecWire.fromAnswer(job.getSpec()),
                 Fields.instant(job.getCreateTime()),
                 status(job),
-                output(job.getOutput()));
+                output(job.getOutput()),
+                new InputInfo(job.getInput().getBytes(), job.getInput().getOpen()));
     }
 
     static dev.jobworker.api.v1.JobState state(JobState state) {

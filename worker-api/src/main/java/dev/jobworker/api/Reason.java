@@ -9,6 +9,8 @@ public enum Reason {
     PERMISSION_DENIED(GrpcCode.PERMISSION_DENIED, 403, 77),
     JOB_NOT_FOUND(GrpcCode.NOT_FOUND, 404, 69),
     JOB_NOT_FINAL(GrpcCode.FAILED_PRECONDITION, 409, 1),
+    /** The job takes no input, or no more. */
+    INPUT_CLOSED(GrpcCode.FAILED_PRECONDITION, 409, 1),
     REQUEST_ID_REUSED(GrpcCode.ALREADY_EXISTS, 422, 1),
     /** Details: stage, errno. The CLI exits with 127 if the program was not found and 126 if it could not be executed. */
     EXEC_FAILED(GrpcCode.FAILED_PRECONDITION, 422, 126),

@@ -2,10 +2,12 @@ package dev.jobworker.api;
 
 import com.google.protobuf.ByteString;
 import dev.jobworker.api.v1.AtOutputLimit;
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.JobInput;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputPolicy;
 import dev.jobworker.core.ResourceLimit;
+import dev.jobworker.core.Signal;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +27,11 @@ final class SpecWire {
                             spec.hasGracePeriod()
                                     ? Fields.duration("grace_period", spec.getGracePeriod())
                                     : JobSpec.DEFAULT_GRACE_PERIOD)
+                    .stopSignal(
+                            spec.getStopSignal().isEmpty()
+                                    ? Signal.TERM
+                                    : Fields.signal("stop_signal", spec.getStopSignal()))
+                    .descendants(requestedDescendants(spec))
                     .output(output(spec.getOutput(), requestedAtLimit(spec.getOutput())));
             spec.getEnvironmentMap().forEach(builder::environment);
             spec.getLimitsMap().forEach((label, value) -> builder.limit(limit(label), size("limits", value)));
@@ -36,6 +43,11 @@ final class SpecWire {
         JobSpec.Builder builder = common(spec)
                 .timeout(spec.hasTimeout() ? answeredDuration(spec.getTimeout()) : null)
                 .gracePeriod(answeredDuration(spec.getGracePeriod()))
+                .stopSignal(Signal.parse(spec.getStopSignal()).orElse(Signal.TERM))
+                .descendants(
+                        spec.getDescendants() == dev.jobworker.api.v1.Descendants.DESCENDANTS_WAIT
+                                ? Descendants.WAIT
+                                : Descendants.KILL)
                 .output(output(spec.getOutput(), answeredAtLimit(spec.getOutput())));
         spec.getEnvironmentNamesList().forEach(name -> builder.environment(name, ""));
         spec.getLimitsMap()
@@ -57,7 +69,8 @@ final class SpecWire {
         JobSpec.Builder builder = JobSpec.builder(spec.getArgvList())
                 .user(spec.getUser().isEmpty() ? null : spec.getUser())
                 .nice(spec.hasNice() ? (Integer) spec.getNice() : null)
-                .noNewPrivileges(spec.getNoNewPrivileges());
+                .noNewPrivileges(spec.getNoNewPrivileges())
+                .streamInput(spec.getStreamInput());
         if (!spec.getWorkingDir().isEmpty()) {
             builder.workingDirectory(spec.getWorkingDir());
         }
@@ -75,6 +88,13 @@ final class SpecWire {
                 .setUmask(spec.umask())
                 .setNoNewPrivileges(spec.noNewPrivileges())
                 .setGracePeriod(Fields.duration(spec.gracePeriod()))
+                .setStopSignal(spec.stopSignal().name())
+                .setDescendants(
+                        switch (spec.descendants()) {
+                            case KILL -> dev.jobworker.api.v1.Descendants.DESCENDANTS_KILL;
+                            case WAIT -> dev.jobworker.api.v1.Descendants.DESCENDANTS_WAIT;
+                        })
+                .setStreamInput(spec.streamInput())
                 .putAllLabels(spec.labels())
                 .setOutput(output(spec.output()));
         spec.limits().forEach((limit, value) -> message.putLimits(limit.label(), value));
@@ -99,6 +119,7 @@ final class SpecWire {
                         switch (policy.atLimit()) {
                             case TRUNCATE -> AtOutputLimit.AT_OUTPUT_LIMIT_TRUNCATE;
                             case KILL -> AtOutputLimit.AT_OUTPUT_LIMIT_KILL;
+                            case KEEP_TAIL -> AtOutputLimit.AT_OUTPUT_LIMIT_KEEP_TAIL;
                         })
                 .setMerge(policy.merge());
         Long limitBytes = policy.limitBytes();
@@ -117,6 +138,7 @@ final class SpecWire {
         return switch (policy.getAtLimit()) {
             case AT_OUTPUT_LIMIT_UNSPECIFIED, AT_OUTPUT_LIMIT_TRUNCATE -> OutputPolicy.AtLimit.TRUNCATE;
             case AT_OUTPUT_LIMIT_KILL -> OutputPolicy.AtLimit.KILL;
+            case AT_OUTPUT_LIMIT_KEEP_TAIL -> OutputPolicy.AtLimit.KEEP_TAIL;
             case UNRECOGNIZED -> throw Fields.invalid("output.at_limit", "has an unknown value");
         };
     }
@@ -125,6 +147,15 @@ final class SpecWire {
         return switch (policy.getAtLimit()) {
             case AT_OUTPUT_LIMIT_UNSPECIFIED, AT_OUTPUT_LIMIT_TRUNCATE, UNRECOGNIZED -> OutputPolicy.AtLimit.TRUNCATE;
             case AT_OUTPUT_LIMIT_KILL -> OutputPolicy.AtLimit.KILL;
+            case AT_OUTPUT_LIMIT_KEEP_TAIL -> OutputPolicy.AtLimit.KEEP_TAIL;
+        };
+    }
+
+    private static Descendants requestedDescendants(dev.jobworker.api.v1.JobSpec spec) {
+        return switch (spec.getDescendants()) {
+            case DESCENDANTS_UNSPECIFIED, DESCENDANTS_KILL -> Descendants.KILL;
+            case DESCENDANTS_WAIT -> Descendants.WAIT;
+            case UNRECOGNIZED -> throw Fields.invalid("descendants", "has an unknown value");
         };
     }
 

@@ -70,8 +70,7 @@ public final class Wire {
 
     /** Reads the name or number of a signal. */
     public static Signal signal(String text) {
-        return Signal.parse(text)
-                .orElseThrow(() -> Fields.invalid("signal", "is not a signal's name or a number from 1 to 64"));
+        return Fields.signal("signal", text);
     }
 
     public static JobSpec spec(StartJobRequest request) {

@@ -1,7 +1,9 @@
 package dev.jobworker.api;
 
 import dev.jobworker.core.Cause;
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.ExitStatus;
+import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobId;
@@ -39,7 +41,10 @@ final class RandomJobs {
     }
 
     Job job() {
-        return new Job(jobId(), "spiffe://example.test/user/" + word(), spec(), instant(), status(), output());
+        JobSpec spec = spec();
+        InputInfo input =
+                spec.streamInput() ? new InputInfo(random.nextLong(1L << 40), random.nextBoolean()) : InputInfo.NONE;
+        return new Job(jobId(), "spiffe://example.test/user/" + word(), spec, instant(), status(), output(), input);
     }
 
     JobId jobId() {
@@ -61,17 +66,26 @@ final class RandomJobs {
                 .noNewPrivileges(random.nextBoolean())
                 .timeout(random.nextBoolean() ? null : duration().plusNanos(1))
                 .gracePeriod(duration())
-                .output(new OutputPolicy(
-                        random.nextBoolean() ? null : (Long) size(),
-                        one(OutputPolicy.AtLimit.values()),
-                        random.nextBoolean()))
-                .input(JobInput.of(bytes()));
+                .stopSignal(new Signal(1 + random.nextInt(64)))
+                .descendants(one(Descendants.values()))
+                .output(outputPolicy());
+        if (random.nextBoolean()) {
+            spec.streamInput(true);
+        } else {
+            spec.input(JobInput.of(bytes()));
+        }
         for (int i = random.nextInt(4); i > 0; i--) {
             spec.environment(word(), text());
             spec.label(word(), text().replaceAll("[\\t\\n]", ""));
             spec.limit(one(ResourceLimit.values()), size());
         }
         return spec.build();
+    }
+
+    private OutputPolicy outputPolicy() {
+        OutputPolicy.AtLimit atLimit = one(OutputPolicy.AtLimit.values());
+        long limit = atLimit == OutputPolicy.AtLimit.KEEP_TAIL ? Math.max(size(), OutputPolicy.MIN_TAIL_BYTES) : size();
+        return new OutputPolicy(random.nextBoolean() ? null : (Long) limit, atLimit, random.nextBoolean());
     }
 
     JobQuery query() {

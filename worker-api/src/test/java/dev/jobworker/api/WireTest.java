@@ -59,7 +59,13 @@ class WireTest {
                     dev.jobworker.api.v1.Job.parseFrom(Wire.toProto(job).toByteArray());
 
             Job shown = new Job(
-                    job.id(), job.owner(), job.spec().withoutSecrets(), job.createTime(), job.status(), job.output());
+                    job.id(),
+                    job.owner(),
+                    job.spec().withoutSecrets(),
+                    job.createTime(),
+                    job.status(),
+                    job.output(),
+                    job.input());
             assertEquals(shown, Wire.fromProto(message), "seed " + seed);
             assertEquals(0, message.getSpec().getEnvironmentCount());
             job.spec().environment().values().stream()
@@ -100,7 +106,13 @@ class WireTest {
     void events_throughTheWire_areTheSame() {
         Job job = new RandomJobs(1).job();
         Job shown = new Job(
-                job.id(), job.owner(), job.spec().withoutSecrets(), job.createTime(), job.status(), job.output());
+                job.id(),
+                job.owner(),
+                job.spec().withoutSecrets(),
+                job.createTime(),
+                job.status(),
+                job.output(),
+                job.input());
         ByteBuffer bytes = ByteBuffer.wrap(new byte[] {0, -1, 10});
         List<OutputEvent> events = List.of(
                 new OutputEvent.Chunk(7, StdStream.STDERR, Instant.ofEpochSecond(5, 6), bytes),

@@ -2,6 +2,7 @@ package dev.jobworker.cli;
 
 import dev.jobworker.core.Cause;
 import dev.jobworker.core.ExitStatus;
+import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
@@ -21,7 +22,14 @@ final class Jobs {
     private Jobs() {}
 
     static Job of(JobSpec spec, JobStatus status) {
-        return new Job(ID, "spiffe://example.test/user/alice", spec, CREATED, status, new OutputInfo(3, 4, 0, 0, true));
+        return new Job(
+                ID,
+                "spiffe://example.test/user/alice",
+                spec,
+                CREATED,
+                status,
+                new OutputInfo(3, 4, 0, 0, true),
+                InputInfo.NONE);
     }
 
     static Job ended(ExitStatus exit, Cause.Kind cause) {

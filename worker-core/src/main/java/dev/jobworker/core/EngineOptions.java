@@ -12,6 +12,7 @@ import java.time.Duration;
  * @param onClose what {@link JobEngine#close} does with running jobs
  * @param closeGracePeriod for {@code STOP_JOBS}: time between SIGTERM and SIGKILL
  * @param onWorkerDeath what becomes of jobs that this engine starts when its JVM dies
+ * @param retention how long final jobs are kept
  */
 public record EngineOptions(
         int maxRunningJobs,
@@ -19,10 +20,17 @@ public record EngineOptions(
         boolean survivePowerLoss,
         OnClose onClose,
         Duration closeGracePeriod,
-        OnWorkerDeath onWorkerDeath) {
+        OnWorkerDeath onWorkerDeath,
+        Retention retention) {
 
     public static final EngineOptions DEFAULTS = new EngineOptions(
-            1000, 1L << 30, true, OnClose.LEAVE_RUNNING, JobSpec.DEFAULT_GRACE_PERIOD, OnWorkerDeath.LEAVE_RUNNING);
+            1000,
+            1L << 30,
+            true,
+            OnClose.LEAVE_RUNNING,
+            JobSpec.DEFAULT_GRACE_PERIOD,
+            OnWorkerDeath.LEAVE_RUNNING,
+            Retention.DEFAULT);
 
     public EngineOptions {
         if (maxRunningJobs < 1) {
@@ -54,22 +62,32 @@ public record EngineOptions(
     }
 
     public EngineOptions withMaxRunningJobs(int jobs) {
-        return new EngineOptions(jobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath);
+        return new EngineOptions(
+                jobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath, retention);
     }
 
     public EngineOptions withMaxOutputBytes(long bytes) {
-        return new EngineOptions(maxRunningJobs, bytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath);
+        return new EngineOptions(
+                maxRunningJobs, bytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath, retention);
     }
 
     public EngineOptions withSurvivePowerLoss(boolean survive) {
-        return new EngineOptions(maxRunningJobs, maxOutputBytes, survive, onClose, closeGracePeriod, onWorkerDeath);
+        return new EngineOptions(
+                maxRunningJobs, maxOutputBytes, survive, onClose, closeGracePeriod, onWorkerDeath, retention);
     }
 
     public EngineOptions withOnClose(OnClose policy, Duration gracePeriod) {
-        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, policy, gracePeriod, onWorkerDeath);
+        return new EngineOptions(
+                maxRunningJobs, maxOutputBytes, survivePowerLoss, policy, gracePeriod, onWorkerDeath, retention);
     }
 
     public EngineOptions withOnWorkerDeath(OnWorkerDeath policy) {
-        return new EngineOptions(maxRunningJobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, policy);
+        return new EngineOptions(
+                maxRunningJobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, policy, retention);
+    }
+
+    public EngineOptions withRetention(Retention bounds) {
+        return new EngineOptions(
+                maxRunningJobs, maxOutputBytes, survivePowerLoss, onClose, closeGracePeriod, onWorkerDeath, bounds);
     }
 }

@@ -26,6 +26,7 @@ record ExitRecord(
         long stderrBytes,
         long truncatedBytes,
         long earliestOffset,
+        long inputBytes,
         @Nullable List<Survivor> survivors) {
 
     static final int VERSION = 1;
@@ -51,7 +52,12 @@ record ExitRecord(
                 output.stderrBytes(),
                 output.truncatedBytes(),
                 output.earliestOffset(),
+                0,
                 null);
+    }
+
+    InputInfo input() {
+        return new InputInfo(inputBytes, false);
     }
 
     OutputInfo output() {

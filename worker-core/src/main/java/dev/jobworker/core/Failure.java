@@ -20,11 +20,14 @@ public sealed interface Failure {
     /** The process could not be started. {@code errno} is Linux's number, {@code error} its text. */
     record ExecFailed(ExecStage stage, int errno, String error, String subject) implements Failure {}
 
-    /** The offset lies after the end of the view, which has {@code size} bytes now. */
+    /** The offset lies after the end of the view, or of the input, which has {@code size} bytes now. */
     record OffsetOutOfRange(long offset, long size) implements Failure {}
 
     /** The offset lies before {@code earliest}, the first one that is kept. */
     record OutputTruncated(long offset, long earliest) implements Failure {}
+
+    /** The job takes no input: it was not started with a streamed one, or that has ended, or the job no longer reads it. */
+    record InputClosed(JobId id) implements Failure {}
 
     /** A limit on the number of jobs is reached. */
     record QuotaExceeded(String limit, long value) implements Failure {}
@@ -48,9 +51,10 @@ public sealed interface Failure {
             case ExecFailed(ExecStage stage, int errno, String error, String subject) ->
                 "cannot start " + subject + ": " + stage.doing() + ": " + error + " (errno " + errno + ")";
             case OffsetOutOfRange(long offset, long size) ->
-                "offset " + offset + " is after the end of the output, which has " + size + " bytes";
+                "offset " + offset + " is after the end, which is at " + size;
             case OutputTruncated(long offset, long earliest) ->
                 "offset " + offset + " is no longer kept, the earliest is " + earliest;
+            case InputClosed(JobId id) -> "job " + id + " takes no input";
             case QuotaExceeded(String limit, long value) -> "limit reached: " + limit + " (" + value + ")";
             case StorageFull(String doing, String error) -> doing + ": " + error;
             case Closed() -> "the worker is shutting down";

@@ -10,7 +10,14 @@ import java.time.Instant;
  * @param createTime when the request was accepted
  * @param status what is true of it now
  */
-public record Job(JobId id, String owner, JobSpec spec, Instant createTime, JobStatus status, OutputInfo output) {
+public record Job(
+        JobId id,
+        String owner,
+        JobSpec spec,
+        Instant createTime,
+        JobStatus status,
+        OutputInfo output,
+        InputInfo input) {
 
     /** Returns the state in one word. */
     public JobState state() {

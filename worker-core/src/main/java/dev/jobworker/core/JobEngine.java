@@ -2,6 +2,7 @@ package dev.jobworker.core;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -34,6 +35,7 @@ public final class JobEngine implements AutoCloseable {
     private final Launcher launcher;
     private final Admission admission;
     private final Supervision supervision;
+    private final Retainer retainer;
     private final JobStarter starter;
     private final OutputFollower.BufferPool buffers = new OutputFollower.BufferPool();
 
@@ -69,6 +71,7 @@ public final class JobEngine implements AutoCloseable {
         try {
             engine.launcher.ensureRunning();
             engine.recover();
+            engine.retainer.start();
             return engine;
         } catch (IOException | RuntimeException e) {
             engine.release();
@@ -83,7 +86,8 @@ public final class JobEngine implements AutoCloseable {
         Path helper = hooks.helper();
         launcher = new Launcher(helper == null ? HelperProgram.install(state.helpers()) : helper, state.launcherLog());
         admission = new Admission(options.maxRunningJobs());
-        supervision = new Supervision(state, admission, hooks);
+        retainer = new Retainer(options.retention(), hooks.clock(), this::remove);
+        supervision = new Supervision(state, admission, retainer, hooks);
         starter = new JobStarter(options, hooks, state, launcher, admission, supervision);
     }
 
@@ -144,13 +148,16 @@ public final class JobEngine implements AutoCloseable {
     }
 
     /**
-     * Orders the end of a job: SIGTERM and SIGCONT to its process group, SIGKILL to its whole tree after the grace period, at once if that is
-     * zero. Does not wait. Of several orders the earliest deadline holds; the end is the first one's. Does nothing to a final job.
+     * Orders the end of a job: its stop signal and SIGCONT to its process group, SIGKILL to its whole tree after the grace period, at once if
+     * that is zero. Does not wait. Of several orders the earliest deadline holds; the end is the first one's. Does nothing to a final job.
      *
+     * @param gracePeriod null for the job's own
      * @return the job as it then is
      */
-    public Job stop(JobId id, Duration gracePeriod, String requestedBy) {
-        JobSpec.checkGracePeriod(gracePeriod);
+    public Job stop(JobId id, @Nullable Duration gracePeriod, String requestedBy) {
+        if (gracePeriod != null) {
+            JobSpec.checkGracePeriod(gracePeriod);
+        }
         return whileOpen(() -> {
             SupervisedJob job = find(id);
             job.stop(Cause.Kind.STOP_REQUEST, gracePeriod, requestedBy);
@@ -165,6 +172,24 @@ public final class JobEngine implements AutoCloseable {
             job.signal(signal);
             return job.job();
         });
+    }
+
+    /**
+     * Writes to the standard input of a job that was started with {@link JobSpec#streamInput}. Returns when the job's pipe has taken all, which
+     * may be never if the job does not read. For one writer at a time; of several, one after the other is served.
+     *
+     * <p>Offsets make it safe to repeat a write of which it is not known how far it came, also with another engine: what the pipe has taken is
+     * taken once.
+     *
+     * @param offset where in the input these bytes begin: at most {@link InputInfo#bytes}; what lies before that is skipped. Null: after what was
+     *     written before
+     * @param end whether the input ends after them
+     * @return the job as it then is
+     * @throws JobException with {@link Failure.InputClosed} if the job takes no more input, with {@link Failure.OffsetOutOfRange}
+     * @throws InterruptedException if the thread is interrupted; some of the bytes may have been taken
+     */
+    public Job writeInput(JobId id, @Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
+        return find(id).writeInput(offset, bytes, end);
     }
 
     /**
@@ -211,6 +236,7 @@ public final class JobEngine implements AutoCloseable {
         if (!supervision.remove(job)) {
             throw new JobException(new Failure.NoSuchJob(id));
         }
+        retainer.deleted(job);
         starter.forget(job);
         try {
             job.folder().delete(hooks.faults());
@@ -243,6 +269,7 @@ public final class JobEngine implements AutoCloseable {
     }
 
     private void release() {
+        retainer.close();
         supervision.close();
         launcher.close();
         try {

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -21,9 +22,13 @@ import org.jspecify.annotations.Nullable;
  * @param nice scheduling priority, -20 to 19; null for the worker's own
  * @param noNewPrivileges whether setuid programs lose their power (PR_SET_NO_NEW_PRIVS)
  * @param timeout the job is stopped when it runs longer; null for no limit
- * @param gracePeriod time between SIGTERM and SIGKILL when the timeout or the output limit ends the job
+ * @param gracePeriod time between {@code stopSignal} and SIGKILL when the timeout or the output limit ends the job, or a stop that names none
+ * @param stopSignal what a stop sends first
+ * @param descendants what becomes of other processes of the job when the main one ends
  * @param labels for finding jobs
  * @param input the bytes of its standard input
+ * @param streamInput whether standard input is a pipe that is {@linkplain JobEngine#writeInput written to} while the job runs; then {@code input}
+ *     is empty
  */
 public record JobSpec(
         List<String> argv,
@@ -36,9 +41,12 @@ public record JobSpec(
         boolean noNewPrivileges,
         @Nullable Duration timeout,
         Duration gracePeriod,
+        Signal stopSignal,
+        Descendants descendants,
         Map<String, String> labels,
         OutputPolicy output,
-        JobInput input) {
+        JobInput input,
+        boolean streamInput) {
 
     public static final int MAX_ARGUMENTS = 1024;
     /** The most bytes of arguments and environment together, each with its terminating NUL: a quarter of the kernel's usual 512 KiB. */
@@ -52,6 +60,9 @@ public record JobSpec(
     private static final int DEFAULT_UMASK = 0022;
 
     public JobSpec {
+        // Records of earlier versions do not have these two.
+        stopSignal = Objects.requireNonNullElse(stopSignal, Signal.TERM);
+        descendants = Objects.requireNonNullElse(descendants, Descendants.KILL);
         argv = List.copyOf(argv);
         environment = sorted(environment);
         limits = limits.isEmpty() ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(limits));
@@ -68,6 +79,7 @@ public record JobSpec(
         check("timeout", timeout == null || timeout.isPositive(), "is not positive: " + timeout);
         check("timeout", timeout == null || timeout.compareTo(MAX_DURATION) <= 0, "is longer than ten years");
         checkGracePeriod(gracePeriod);
+        check("stream_input", !streamInput || input.isEmpty(), "excludes an input that is given with the start");
         check("labels", labels.size() <= MAX_LABELS, "are more than " + MAX_LABELS);
         labels.forEach((name, value) -> {
             check("labels", name.matches("[A-Za-z0-9][A-Za-z0-9._/-]{0,62}"), "have an ill-formed name");
@@ -123,9 +135,12 @@ public record JobSpec(
                 noNewPrivileges,
                 timeout,
                 gracePeriod,
+                stopSignal,
+                descendants,
                 labels,
                 output,
-                newInput);
+                newInput,
+                streamInput);
     }
 
     /** Shows no values of variables and no argument but the program: both may be secret. */
@@ -183,8 +198,11 @@ public record JobSpec(
         private boolean noNewPrivileges;
         private @Nullable Duration timeout;
         private Duration gracePeriod = DEFAULT_GRACE_PERIOD;
+        private Signal stopSignal = Signal.TERM;
+        private Descendants descendants = Descendants.KILL;
         private OutputPolicy output = OutputPolicy.DEFAULT;
         private JobInput input = JobInput.EMPTY;
+        private boolean streamInput;
 
         private Builder(List<String> argv) {
             this.argv = argv;
@@ -240,6 +258,16 @@ public record JobSpec(
             return this;
         }
 
+        public Builder stopSignal(Signal signal) {
+            this.stopSignal = signal;
+            return this;
+        }
+
+        public Builder descendants(Descendants descendants) {
+            this.descendants = descendants;
+            return this;
+        }
+
         public Builder output(OutputPolicy output) {
             this.output = output;
             return this;
@@ -247,6 +275,11 @@ public record JobSpec(
 
         public Builder input(JobInput input) {
             this.input = input;
+            return this;
+        }
+
+        public Builder streamInput(boolean streamInput) {
+            this.streamInput = streamInput;
             return this;
         }
 
@@ -262,9 +295,12 @@ public record JobSpec(
                     noNewPrivileges,
                     timeout,
                     gracePeriod,
+                    stopSignal,
+                    descendants,
                     labels,
                     output,
-                    input);
+                    input,
+                    streamInput);
         }
     }
 }

@@ -184,6 +184,7 @@ final class JobStarter {
     private long outputLimit(JobSpec spec) {
         Long asked = spec.output().limitBytes();
         if (asked == null) {
+            spec.output().atLimit().check(options.maxOutputBytes());
             return options.maxOutputBytes();
         }
         if (asked > options.maxOutputBytes()) {

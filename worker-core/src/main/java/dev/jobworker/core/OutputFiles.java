@@ -16,6 +16,9 @@ import java.util.Set;
 /**
  * One reader's own open files of a job's output: the bytes, and the index that says whose they are (PROTOCOL.md, "Files").
  *
+ * <p>A log that keeps its tail loses its head while it is read: first the records, which then are zeros, then the bytes. So whoever has read bytes
+ * looks whether the record before theirs is still there.
+ *
  * <p>Own, because an interrupt closes the channel that the thread reads from. For one thread at a time.
  */
 final class OutputFiles implements AutoCloseable {
@@ -26,6 +29,7 @@ final class OutputFiles implements AutoCloseable {
 
     private static final long STDERR_BIT = 1L << 63;
 
+    private final boolean losesHead;
     private final FileChannel output;
     private final FileChannel index;
     /** The records that were read last, from number {@code firstBuffered} on. */
@@ -36,7 +40,9 @@ final class OutputFiles implements AutoCloseable {
     /** Where the last read ended: the next one most often begins there. */
     private long nextRecord;
 
-    OutputFiles(JobFolder folder) throws IOException {
+    /** Opens the files of a job with this policy. */
+    OutputFiles(JobFolder folder, OutputPolicy policy) throws IOException {
+        losesHead = policy.atLimit() == OutputPolicy.AtLimit.KEEP_TAIL;
         output = FileChannel.open(folder.output(), READ);
         try {
             index = FileChannel.open(folder.index(), READ);
@@ -74,9 +80,56 @@ final class OutputFiles implements AutoCloseable {
      * published.
      *
      * @param oneOrigin whether to stop where the stream changes or the time moves on
+     * @throws JobException with {@link Failure.OutputTruncated} if they are no longer kept; then some of {@code target} was written to
      */
     Origin read(OutputView view, long offset, long end, boolean oneOrigin, ByteBuffer target) throws IOException {
         long number = seek(view, offset);
+        if (!losesHead) {
+            return read(number, view, offset, end, oneOrigin, target);
+        }
+        checkKept(number, view, offset);
+        try {
+            Origin origin = read(number, view, offset, end, oneOrigin, target);
+            checkKept(number, view, offset);
+            return origin;
+        } catch (EOFException fellBehind) {
+            checkKept(number, view, offset);
+            throw fellBehind;
+        }
+    }
+
+    /** The first record has none before it, but is never dropped without its successor. */
+    private void checkKept(long number, OutputView view, long offset) throws IOException {
+        records.limit(0);
+        if (entry(Math.max(0, number - 1)).end(OutputView.COMBINED) == 0) {
+            throw new JobException(new Failure.OutputTruncated(offset, earliest(view)));
+        }
+    }
+
+    /** Returns the first offset of {@code view} that is kept. */
+    long earliest(OutputView view) throws IOException {
+        if (!losesHead) {
+            return 0;
+        }
+        records.limit(0);
+        long count = index.size() / RECORD_BYTES;
+        long low = 0;
+        long high = count;
+        while (low < high) {
+            long middle = (low + high) >>> 1;
+            if (entry(middle).end(OutputView.COMBINED) > 0) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        // Of those that are not zeros the first one is the last whose bytes are gone, if any are.
+        return low == 0 || low == count ? 0 : entry(low).end(view);
+    }
+
+    private Origin read(long firstNumber, OutputView view, long offset, long end, boolean oneOrigin, ByteBuffer target)
+            throws IOException {
+        long number = firstNumber;
         Entry before = number == 0 ? Entry.NONE : entry(number - 1);
         Entry first = entry(number);
         Entry current = first;
@@ -187,7 +240,20 @@ final class OutputFiles implements AutoCloseable {
      * Makes index and output agree after the death of a shim and returns their sizes: a torn record is dropped, bytes without a record get one
      * of the stream that wrote last.
      */
-    static OutputInfo repair(JobFolder folder) throws IOException {
+    static OutputInfo repair(JobFolder folder, OutputPolicy policy) throws IOException {
+        OutputInfo repaired = repairIndex(folder);
+        try (OutputFiles files = new OutputFiles(folder, policy)) {
+            long earliest = files.earliest(OutputView.COMBINED);
+            return new OutputInfo(
+                    repaired.stdoutBytes(),
+                    repaired.stderrBytes(),
+                    earliest,
+                    earliest + repaired.truncatedBytes(),
+                    true);
+        }
+    }
+
+    private static OutputInfo repairIndex(JobFolder folder) throws IOException {
         try (FileChannel output = FileChannel.open(folder.output(), Set.of(CREATE, READ, WRITE));
                 FileChannel index = FileChannel.open(folder.index(), Set.of(CREATE, READ, WRITE))) {
             long size = output.size();

@@ -29,6 +29,7 @@ final class OutputFollower implements OutputReader {
 
     private OutputFiles files;
     private long position;
+    private boolean begun;
     private @Nullable ByteBuffer buffer;
 
     private final Published<Job>.Waiter waiter;
@@ -42,7 +43,7 @@ final class OutputFollower implements OutputReader {
         this.query = query;
         this.buffers = buffers;
         OutputInfo now = supervised.job().output();
-        files = new OutputFiles(supervised.folder());
+        files = openFiles();
         try {
             position = begin(query, now);
         } catch (IOException | RuntimeException e) {
@@ -56,20 +57,25 @@ final class OutputFollower implements OutputReader {
         waiter = supervised.snapshot().waiter();
     }
 
+    private OutputFiles openFiles() throws IOException {
+        return new OutputFiles(supervised.folder(), supervised.job().spec().output());
+    }
+
     private long begin(OutputQuery query, OutputInfo now) throws IOException {
         long size = now.bytes(query.view());
+        long earliest = files.earliest(query.view());
         return switch (query.from()) {
             case OutputQuery.From.Offset(long offset) -> {
                 if (offset > size) {
                     throw new JobException(new Failure.OffsetOutOfRange(offset, size));
                 }
-                if (offset < now.earliestOffset() && query.view() == OutputView.COMBINED) {
-                    throw new JobException(new Failure.OutputTruncated(offset, now.earliestOffset()));
+                if (offset < earliest) {
+                    throw new JobException(new Failure.OutputTruncated(offset, earliest));
                 }
                 yield offset;
             }
-            case OutputQuery.From.TailBytes(long count) -> Math.max(now.earliestOffset(), size - count);
-            case OutputQuery.From.TailLines(long count) -> beginOfLastLines(count, now.earliestOffset(), size);
+            case OutputQuery.From.TailBytes(long count) -> Math.max(earliest, size - count);
+            case OutputQuery.From.TailLines(long count) -> beginOfLastLines(count, earliest, size);
         };
     }
 
@@ -83,7 +89,11 @@ final class OutputFollower implements OutputReader {
             long toPass = count;
             for (long blockEnd = size; blockEnd > earliest; ) {
                 long blockBegin = Math.max(earliest, blockEnd - block.capacity());
-                files.read(query.view(), blockBegin, blockEnd, false, block.clear());
+                try {
+                    files.read(query.view(), blockBegin, blockEnd, false, block.clear());
+                } catch (JobException fellBehind) {
+                    return blockEnd;
+                }
                 for (int i = block.position() - 1; i >= 0; i--) {
                     boolean lastByte = blockBegin + i == size - 1;
                     if (block.get(i) == '\n' && !lastByte && --toPass == 0) {
@@ -116,7 +126,11 @@ final class OutputFollower implements OutputReader {
             Job job = supervised.job();
             long size = job.output().bytes(query.view());
             if (position < Math.min(size, end)) {
-                return read(Math.min(size, end));
+                OutputEvent.@Nullable Chunk chunk = read(Math.min(size, end));
+                if (chunk != null) {
+                    return chunk;
+                }
+                continue;
             }
             releaseBuffer();
             if (job.state().isFinal() && !job.output().complete()) {
@@ -135,16 +149,24 @@ final class OutputFollower implements OutputReader {
         }
     }
 
-    private OutputEvent.Chunk read(long published) throws InterruptedException {
+    /** Returns null if the reader has moved to a later position instead. */
+    private OutputEvent.@Nullable Chunk read(long published) throws InterruptedException {
         ByteBuffer target = buffer == null ? buffers.take() : buffer.clear();
         buffer = target;
         try {
             OutputFiles.Origin origin = files.read(query.view(), position, published, true, target);
+            begun = true;
             target.flip();
             OutputEvent.Chunk chunk =
                     new OutputEvent.Chunk(position, origin.stream(), origin.time(), target.asReadOnlyBuffer());
             position += target.remaining();
             return chunk;
+        } catch (JobException fellBehind) {
+            if (begun || query.from() instanceof OutputQuery.From.Offset) {
+                throw fellBehind;
+            }
+            position = earliestNow(); // who asked for the tail and has got nothing yet has what is there now
+            return null;
         } catch (ClosedByInterruptException interrupted) {
             reopen();
             throw new InterruptedException();
@@ -156,12 +178,20 @@ final class OutputFollower implements OutputReader {
         }
     }
 
+    private long earliestNow() {
+        try {
+            return files.earliest(query.view());
+        } catch (IOException e) {
+            throw new JobException(new Failure.Internal("reading the index of the output: " + e), e);
+        }
+    }
+
     /** The interrupt closed a channel; the reader stays usable. */
     private void reopen() {
         Thread.interrupted();
         closeFiles();
         try {
-            files = new OutputFiles(supervised.folder());
+            files = openFiles();
         } catch (IOException e) {
             Thread.currentThread().interrupt();
             throw new JobException(new Failure.Internal("opening the output again: " + e), e);

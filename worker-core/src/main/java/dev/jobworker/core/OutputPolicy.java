@@ -12,9 +12,15 @@ import org.jspecify.annotations.Nullable;
 public record OutputPolicy(@Nullable Long limitBytes, AtLimit atLimit, boolean merge) {
     public static final OutputPolicy DEFAULT = new OutputPolicy(null, AtLimit.TRUNCATE, false);
 
+    /** The least limit with {@code KEEP_TAIL}: the log is dropped in pieces of an eighth of it. */
+    public static final long MIN_TAIL_BYTES = 64 << 10;
+
     public OutputPolicy {
         if (limitBytes != null && limitBytes < 0) {
             throw new JobException(new Failure.Invalid("output.limit_bytes", "is negative: " + limitBytes));
+        }
+        if (limitBytes != null) {
+            atLimit.check(limitBytes);
         }
     }
 
@@ -23,6 +29,19 @@ public record OutputPolicy(@Nullable Long limitBytes, AtLimit atLimit, boolean m
         /** Keep the head, count the rest; the job goes on. */
         TRUNCATE,
         /** Keep the head and end the job. */
-        KILL
+        KILL,
+        /**
+         * Keep the tail, at least half of the limit and at most all of it; count the head. Offsets stay what they are. A reader that falls behind the
+         * kept part ends with {@link Failure.OutputTruncated}.
+         */
+        KEEP_TAIL;
+
+        void check(long limitBytes) {
+            if (this == KEEP_TAIL && limitBytes < MIN_TAIL_BYTES) {
+                throw new JobException(new Failure.Invalid(
+                        "output.limit_bytes",
+                        "is less than " + MIN_TAIL_BYTES + ", the least for a tail: " + limitBytes));
+            }
+        }
     }
 }

@@ -49,14 +49,15 @@ final class Recovery {
      * Finds what became of a job of which nothing is known but its folder. For a thread that nobody interrupts.
      *
      * @param startBootId the boot in which it was started
+     * @param policy of its output
      */
-    Found find(JobFolder folder, String startBootId, Connector shim) throws IOException {
+    Found find(JobFolder folder, String startBootId, OutputPolicy policy, Connector shim) throws IOException {
         Optional<ExitRecord> exit = folder.readExit();
         if (exit.isPresent()) {
             return new Found.Over(exit.get());
         }
         if (!startBootId.equals(bootId)) {
-            return new Found.Over(lose(folder, "the machine was restarted while the job ran"));
+            return new Found.Over(lose(folder, policy, "the machine was restarted while the job ran"));
         }
         @Nullable SupervisedJob alive = connect(folder, shim);
         if (alive != null) {
@@ -82,7 +83,8 @@ final class Recovery {
                 folder.delete();
                 return new Found.NeverStarted();
             }
-            return new Found.Over(lose(folder, "the shim of the job ended without an exit record: it was killed"));
+            return new Found.Over(
+                    lose(folder, policy, "the shim of the job ended without an exit record: it was killed"));
         }
     }
 
@@ -112,8 +114,8 @@ final class Recovery {
         return new JobStatus.Lost(evidence, hooks.clock().instant());
     }
 
-    private ExitRecord lose(JobFolder folder, String evidence) throws IOException {
-        ExitRecord lost = ExitRecord.lost(evidence, hooks.clock().instant(), OutputFiles.repair(folder));
+    private ExitRecord lose(JobFolder folder, OutputPolicy policy, String evidence) throws IOException {
+        ExitRecord lost = ExitRecord.lost(evidence, hooks.clock().instant(), OutputFiles.repair(folder, policy));
         hooks.faults().accept(FaultPoint.LOSS_FOUND);
         try {
             folder.writeExit(lost);

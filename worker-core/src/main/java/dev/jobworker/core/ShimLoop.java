@@ -13,7 +13,6 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.util.Queue;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
@@ -125,7 +124,7 @@ final class ShimLoop implements AutoCloseable {
 
         private final Listener listener;
         private final SocketChannel channel;
-        private final Queue<ByteBuffer> orders = new ArrayBlockingQueue<>(MAX_WAITING_ORDERS);
+        private final Queue<ByteBuffer> orders = new ConcurrentLinkedQueue<>();
         private final ByteBuffer received =
                 ByteBuffer.allocate(16 * ShimStatus.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
@@ -134,14 +133,20 @@ final class ShimLoop implements AutoCloseable {
             this.channel = channel;
         }
 
-        /** Queues an order, from any thread. Returns false if the shim has not taken the last {@value #MAX_WAITING_ORDERS} yet. */
+        /** Queues an order, from any thread. Returns false if {@value #MAX_WAITING_ORDERS} or more wait. */
         boolean send(ByteBuffer order) {
-            if (!orders.offer(order)) {
+            if (orders.size() >= MAX_WAITING_ORDERS) {
                 return false;
             }
+            sendInput(order);
+            return true;
+        }
+
+        /** Queues input, from any thread, which the caller bounds by {@link ShimOrder#INPUT_WINDOW}. */
+        void sendInput(ByteBuffer order) {
+            orders.add(order);
             linksWithOrders.add(this);
             selector.wakeup();
-            return true;
         }
 
         private void read() {

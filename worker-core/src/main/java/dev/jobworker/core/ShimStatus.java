@@ -5,8 +5,10 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 
 /** What a shim says of its job (PROTOCOL.md, "Control socket"). */
-record ShimStatus(int pid, Instant startTime, boolean stopping, Cause.Kind cause, OutputInfo output) {
+record ShimStatus(int pid, Instant startTime, boolean stopping, Cause.Kind cause, OutputInfo output, InputInfo input) {
     static final int BYTES = 64;
+
+    private static final long INPUT_IS_OPEN = 1L << 63;
 
     /** Reads the 64 little-endian bytes at the buffer's position. */
     static ShimStatus decode(ByteBuffer buffer) {
@@ -20,9 +22,15 @@ record ShimStatus(int pid, Instant startTime, boolean stopping, Cause.Kind cause
         long truncated = buffer.getLong();
         long earliest = buffer.getLong();
         Instant startTime = time(buffer.getLong());
+        long input = buffer.getLong();
         buffer.position(end);
         return new ShimStatus(
-                pid, startTime, stopping, kind(cause), new OutputInfo(stdout, stderr, earliest, truncated, false));
+                pid,
+                startTime,
+                stopping,
+                kind(cause),
+                new OutputInfo(stdout, stderr, earliest, truncated, false),
+                new InputInfo(input & ~INPUT_IS_OPEN, (input & INPUT_IS_OPEN) != 0));
     }
 
     /** Returns the time that a shim writes as microseconds since the epoch. */

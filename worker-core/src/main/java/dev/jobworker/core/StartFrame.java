@@ -13,7 +13,7 @@ import java.util.TreeMap;
 
 /** A start request as the launcher reads it (PROTOCOL.md, "Request"). */
 final class StartFrame {
-    static final int PROTOCOL = 1;
+    static final int PROTOCOL = 2;
     static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private static final int NO_NEW_PRIVILEGES = 1;
@@ -22,6 +22,9 @@ final class StartFrame {
     private static final int SYNC = 8;
     private static final int STDIN_FILE = 16;
     private static final int DIE_WITH_WORKER = 32;
+    private static final int KEEP_TAIL = 64;
+    private static final int STDIN_PIPE = 128;
+    private static final int WAIT_FOR_DESCENDANTS = 256;
 
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
     private final DataOutputStream out = new DataOutputStream(bytes);
@@ -75,11 +78,15 @@ final class StartFrame {
                         | flag(KILL_AT_OUTPUT_LIMIT, spec.output().atLimit() == OutputPolicy.AtLimit.KILL)
                         | flag(SYNC, options.survivePowerLoss())
                         | flag(STDIN_FILE, !spec.input().isEmpty())
-                        | flag(DIE_WITH_WORKER, options.onWorkerDeath() == EngineOptions.OnWorkerDeath.KILL));
+                        | flag(DIE_WITH_WORKER, options.onWorkerDeath() == EngineOptions.OnWorkerDeath.KILL)
+                        | flag(KEEP_TAIL, spec.output().atLimit() == OutputPolicy.AtLimit.KEEP_TAIL)
+                        | flag(STDIN_PIPE, spec.streamInput())
+                        | flag(WAIT_FOR_DESCENDANTS, spec.descendants() == Descendants.WAIT));
         Duration timeout = spec.timeout();
         int64(12, timeout == null ? 0 : Math.max(1, timeout.toMillis()));
         int64(13, spec.gracePeriod().toMillis());
         int64(14, outputLimit);
+        int32(15, spec.stopSignal().number());
     }
 
     private static Map<String, String> environment(JobId id, JobSpec spec) {

@@ -7,6 +7,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * final sizes, and the bytes were in the file before either. Writers are the loop's thread, {@code stop}, and the one thread that finds the end.
  */
 final class SupervisedJob implements ShimLoop.Listener {
+    /** How long an order waits for a connection that is being made again. */
+    private static final Duration RELINK_WAIT = Duration.ofSeconds(10);
+
     private final JobFolder folder;
     private final Consumer<SupervisedJob> onShimGone;
     private final UUID requestId;
@@ -28,7 +32,12 @@ final class SupervisedJob implements ShimLoop.Listener {
     private final CompletableFuture<Boolean> firstStatus = new CompletableFuture<>();
     private final Published<Job> snapshot;
 
+    /** Whose turn it is to write to the job's standard input. Held while the job does not read. */
+    private final Semaphore inputTurn = new Semaphore(1, true);
+
     private volatile ShimLoop.@Nullable Link link;
+
+    private volatile @Nullable ByteBuffer lastStop;
 
     SupervisedJob(Job job, JobRecord record, JobFolder folder, Consumer<SupervisedJob> onShimGone) {
         snapshot = new Published<>(job, value -> value.state().isFinal());
@@ -64,6 +73,12 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     void linkTo(ShimLoop.Link shim) {
         link = shim;
+        ByteBuffer stop = lastStop;
+        if (stop != null) {
+            shim.send(stop.duplicate()); // the connection that it was given to may have ended before it was sent
+        }
+        // For those who wait for the connection: what the shim says may have come before.
+        snapshot.update(job -> with(job, job.status(), job.output(), job.input()));
     }
 
     /** Waits for the first word of the shim; false if it does not come in time. */
@@ -80,7 +95,7 @@ final class SupervisedJob implements ShimLoop.Listener {
             JobStatus now = status.stopping() || before.status() instanceof JobStatus.Stopping
                     ? new JobStatus.Stopping(status.pid(), status.startTime(), stopCause(before.status(), status))
                     : new JobStatus.Running(status.pid(), status.startTime());
-            return with(before, now, status.output());
+            return with(before, now, status.output(), status.input());
         });
         firstStatus.complete(true);
     }
@@ -99,17 +114,26 @@ final class SupervisedJob implements ShimLoop.Listener {
     }
 
     /** Publishes the end. The second end of a job is ignored. */
-    void end(JobStatus finalStatus, OutputInfo output) {
-        snapshot.update(before -> with(before, finalStatus, output));
+    void end(JobStatus finalStatus, OutputInfo output, InputInfo input) {
+        snapshot.update(before -> with(before, finalStatus, output, input));
         exit.complete(job());
         firstStatus.complete(true);
     }
 
-    /** Orders a stop. Nothing happens if the job has ended. */
-    void stop(Cause.Kind cause, Duration gracePeriod, String requestedBy) {
-        if (order(ShimOrder.stop(cause, Signal.TERM, gracePeriod, requestedBy))) {
+    /**
+     * Orders a stop. Nothing happens if the job has ended.
+     *
+     * @param gracePeriod null for the job's own
+     */
+    void stop(Cause.Kind cause, @Nullable Duration gracePeriod, String requestedBy) {
+        JobSpec spec = job().spec();
+        Duration grace = gracePeriod == null ? spec.gracePeriod() : gracePeriod;
+        ByteBuffer order =
+                ShimOrder.stop(cause, spec.stopSignal(), grace, requestedBy).asReadOnlyBuffer();
+        lastStop = order;
+        if (order(order.duplicate())) {
             snapshot.update(before -> before.status() instanceof JobStatus.Running(int pid, Instant startTime)
-                    ? with(before, new JobStatus.Stopping(pid, startTime, cause), before.output())
+                    ? with(before, new JobStatus.Stopping(pid, startTime, cause), before.output(), before.input())
                     : before);
         }
     }
@@ -118,15 +142,111 @@ final class SupervisedJob implements ShimLoop.Listener {
         order(ShimOrder.signal(signal));
     }
 
+    /** Returns false if the job is over. */
     private boolean order(ByteBuffer order) {
-        ShimLoop.Link shim = link;
-        if (shim == null || job().state().isFinal()) {
-            return false;
+        try (Published<Job>.Waiter waiter = snapshot.waiter()) {
+            long deadline = OutputReader.deadline(RELINK_WAIT);
+            while (true) {
+                Job seen = job();
+                ShimLoop.Link shim = link;
+                if (seen.state().isFinal()) {
+                    return false;
+                }
+                if (shim != null) {
+                    if (!shim.send(order)) {
+                        throw unreachable("does not take orders");
+                    }
+                    return true;
+                }
+                // The job has just ended, or its connection is being made again.
+                if (!waiter.await(seen, deadline) || snapshot.isClosed()) {
+                    throw unreachable("is not connected");
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new JobException(new Failure.Internal("interrupted while the shim is being found"), e);
         }
-        if (!shim.send(order)) {
-            throw new JobException(new Failure.Internal("the shim of job " + job().id() + " does not take orders"));
+    }
+
+    private JobException unreachable(String how) {
+        return new JobException(new Failure.Internal("the shim of job " + job().id() + " " + how));
+    }
+
+    /** As {@link JobEngine#writeInput}. One caller at a time; the others wait for their turn. */
+    Job writeInput(@Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
+        if (offset != null && offset < 0) {
+            throw new JobException(new Failure.Invalid("offset", "is negative: " + offset));
         }
-        return true;
+        inputTurn.acquire();
+        try (Published<Job>.Waiter waiter = snapshot.waiter()) {
+            long begin = offset == null ? job().input().bytes() : offset;
+            return new InputTransfer(begin, bytes, end).run(waiter);
+        } finally {
+            inputTurn.release();
+        }
+    }
+
+    /** One write to the job's standard input, again from what the pipe has taken whenever the connection to the shim was made again. */
+    private final class InputTransfer {
+        private final long begin;
+        private final ByteBuffer bytes;
+        private final long target;
+        private final boolean end;
+
+        private ShimLoop.@Nullable Link sentBy;
+        private long sent;
+        private boolean endSent;
+
+        InputTransfer(long offset, ByteBuffer bytes, boolean end) {
+            begin = offset;
+            this.bytes = bytes.duplicate();
+            target = offset + bytes.remaining();
+            this.end = end;
+        }
+
+        Job run(Published<Job>.Waiter waiter) throws InterruptedException {
+            while (true) {
+                if (snapshot.isClosed()) {
+                    throw new JobException(new Failure.Closed());
+                }
+                Job job = job();
+                InputInfo input = job.input();
+                if (input.bytes() >= target && !(end && input.open())) {
+                    return job;
+                }
+                if (!input.open()) {
+                    throw new JobException(new Failure.InputClosed(job.id()));
+                }
+                if (begin > input.bytes()) {
+                    throw new JobException(new Failure.OffsetOutOfRange(begin, input.bytes()));
+                }
+                ShimLoop.Link shim = link;
+                if (shim != null) {
+                    send(shim, input.bytes());
+                }
+                waiter.await(job, Long.MAX_VALUE);
+            }
+        }
+
+        private void send(ShimLoop.Link shim, long taken) {
+            if (!shim.equals(sentBy)) {
+                sentBy = shim;
+                sent = Math.max(begin, taken);
+                endSent = false;
+            }
+            long window = taken + ShimOrder.INPUT_WINDOW;
+            while (sent < Math.min(target, window)) {
+                int from = bytes.position() + (int) (sent - begin);
+                int size = (int) Math.min(ShimOrder.MAX_INPUT_BYTES, Math.min(target, window) - sent);
+                shim.sendInput(ShimOrder.input(sent, bytes.slice(from, size)));
+                sent += size;
+            }
+            if (end && !endSent && sent >= target) {
+                shim.sendInput(ShimOrder.endInput(target));
+                endSent = true;
+            }
+        }
     }
 
     Job await(Duration maxWait) throws InterruptedException {
@@ -151,7 +271,7 @@ final class SupervisedJob implements ShimLoop.Listener {
         snapshot.close();
     }
 
-    private static Job with(Job job, JobStatus status, OutputInfo output) {
-        return new Job(job.id(), job.owner(), job.spec(), job.createTime(), status, output);
+    private static Job with(Job job, JobStatus status, OutputInfo output, InputInfo input) {
+        return new Job(job.id(), job.owner(), job.spec(), job.createTime(), status, output, input);
     }
 }

@@ -22,6 +22,7 @@ final class Supervision implements AutoCloseable {
     private final StateDirectory state;
     private final Admission admission;
     private final Hooks hooks;
+    private final Retainer retainer;
     private final Recovery recovery;
     private final ShimLoop shims;
     private final NavigableMap<JobId, SupervisedJob> jobs = new ConcurrentSkipListMap<>();
@@ -30,9 +31,10 @@ final class Supervision implements AutoCloseable {
     private final ExecutorService background = Executors.newThreadPerTaskExecutor(
             Thread.ofVirtual().name("jobworker-finding-", 0).factory());
 
-    Supervision(StateDirectory state, Admission admission, Hooks hooks) throws IOException {
+    Supervision(StateDirectory state, Admission admission, Retainer retainer, Hooks hooks) throws IOException {
         this.state = state;
         this.admission = admission;
+        this.retainer = retainer;
         this.hooks = hooks;
         recovery = new Recovery(hooks);
         shims = new ShimLoop();
@@ -62,19 +64,25 @@ final class Supervision implements AutoCloseable {
     }
 
     /**
-     * Enters a job that has just been started and counted. It is visible when a stop can reach its shim.
+     * Enters a job that has just been started and counted.
      *
      * @param channel from {@link ShimLoop#open}
      */
     SupervisedJob enterStarted(
             JobId id, JobFolder folder, JobRecord record, JobStatus.Running started, SocketChannel channel) {
-        SupervisedJob job = supervise(id, folder, record, started, OutputInfo.EMPTY);
+        SupervisedJob job = supervise(
+                id,
+                folder,
+                record,
+                started,
+                OutputInfo.EMPTY,
+                new InputInfo(0, record.spec().streamInput()));
+        jobs.put(id, job);
         try {
             job.linkTo(shims.connect(channel, state.socket(id), job));
         } catch (IOException hasLeft) {
             job.ended();
         }
-        jobs.put(id, job);
         return job;
     }
 
@@ -109,23 +117,28 @@ final class Supervision implements AutoCloseable {
             return null;
         }
         JobRecord record = found.get();
-        SupervisedJob job = switch (recovery.find(folder, record.bootId(), () -> adopt(id, folder, record))) {
+        SupervisedJob job = switch (recovery.find(
+                folder, record.bootId(), record.spec().output(), () -> adopt(id, folder, record))) {
             case Recovery.Found.NeverStarted _ -> null;
-            case Recovery.Found.Over(ExitRecord exit) -> supervise(id, folder, record, exit.status(), exit.output());
+            case Recovery.Found.Over(ExitRecord exit) ->
+                supervise(id, folder, record, exit.status(), exit.output(), exit.input());
             case Recovery.Found.Alive(SupervisedJob alive) -> alive;
         };
         if (job == null || !folder.exists()) { // its exec failed after it was adopted
             return null;
         }
         jobs.put(id, job);
+        if (job.job().state().isFinal()) {
+            retainer.ended(job);
+        }
         return job;
     }
 
     /** Connects to the shim of a job that another worker started. */
     private SupervisedJob adopt(JobId id, JobFolder folder, JobRecord record) throws IOException {
         // Its pid and time of start are not known until the shim says them, which is waited for.
-        SupervisedJob job =
-                supervise(id, folder, record, new JobStatus.Running(0, record.createTime()), OutputInfo.EMPTY);
+        SupervisedJob job = supervise(
+                id, folder, record, new JobStatus.Running(0, record.createTime()), OutputInfo.EMPTY, InputInfo.NONE);
         // Counted first: the end of the job uncounts it, and may come at once.
         admission.enterAnyway(record.owner());
         try {
@@ -141,8 +154,10 @@ final class Supervision implements AutoCloseable {
         return job;
     }
 
-    private SupervisedJob supervise(JobId id, JobFolder folder, JobRecord record, JobStatus status, OutputInfo output) {
-        Job job = new Job(id, record.owner(), record.spec().withoutSecrets(), record.createTime(), status, output);
+    private SupervisedJob supervise(
+            JobId id, JobFolder folder, JobRecord record, JobStatus status, OutputInfo output, InputInfo input) {
+        Job job =
+                new Job(id, record.owner(), record.spec().withoutSecrets(), record.createTime(), status, output, input);
         return new SupervisedJob(job, record, folder, supervised -> background.execute(() -> unlinked(supervised)));
     }
 
@@ -151,27 +166,33 @@ final class Supervision implements AutoCloseable {
         JobId id = job.job().id();
         Recovery.Found found;
         try {
-            found = recovery.find(job.folder(), recovery.bootId(), () -> link(id, job));
+            found = recovery.find(
+                    job.folder(), recovery.bootId(), job.job().spec().output(), () -> link(id, job));
         } catch (ClosedSelectorException engineCloses) {
             return;
         } catch (IOException e) {
             LOG.log(System.Logger.Level.ERROR, "finding the end of job " + id, e);
             // What was there is there, but nobody can say that it is all.
-            end(job, recovery.lost("its end cannot be read: " + e), job.job().output());
+            end(
+                    job,
+                    recovery.lost("its end cannot be read: " + e),
+                    job.job().output(),
+                    job.job().input());
             return;
         }
         switch (found) {
-            case Recovery.Found.Over(ExitRecord exit) -> end(job, exit.status(), exit.output());
+            case Recovery.Found.Over(ExitRecord exit) -> end(job, exit.status(), exit.output(), exit.input());
             case Recovery.Found.NeverStarted _ ->
-                end(job, recovery.lost("its program was never executed"), OutputInfo.EMPTY);
+                end(job, recovery.lost("its program was never executed"), OutputInfo.EMPTY, InputInfo.NONE);
             // Somebody else took its connection for a moment.
             case Recovery.Found.Alive _ -> {}
         }
     }
 
-    private void end(SupervisedJob job, JobStatus status, OutputInfo output) {
+    private void end(SupervisedJob job, JobStatus status, OutputInfo output, InputInfo input) {
         admission.leave(job.job().owner());
-        job.end(status, output);
+        job.end(status, output, input);
+        retainer.ended(job);
     }
 
     /** Lets go of all shims and ends all waiting. */

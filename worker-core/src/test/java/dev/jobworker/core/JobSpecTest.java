@@ -68,7 +68,8 @@ final class JobSpecTest {
                         true,
                         EngineOptions.OnClose.LEAVE_RUNNING,
                         Duration.ofSeconds(10),
-                        EngineOptions.OnWorkerDeath.LEAVE_RUNNING),
+                        EngineOptions.OnWorkerDeath.LEAVE_RUNNING,
+                        new Retention(10_000, 32L << 30, Duration.ofDays(7))),
                 EngineOptions.DEFAULTS);
     }
 

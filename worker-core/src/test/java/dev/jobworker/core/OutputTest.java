@@ -20,6 +20,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -318,6 +320,94 @@ final class OutputTest extends EngineFixture {
         assertEquals(JobState.FAILED, job.state());
         assertEquals(Cause.Kind.OUTPUT_LIMIT, ended(job).cause().kind());
         assertEquals(1000, job.output().combinedBytes());
+    }
+
+    private static JobSpec.Builder tailed(long limit, String script) {
+        return JobSpec.builder("sh", "-c", script)
+                .output(new OutputPolicy(limit, OutputPolicy.AtLimit.KEEP_TAIL, false));
+    }
+
+    private String tail(Job job, OutputView view) {
+        return new String(
+                read(job, new OutputQuery(view, new OutputQuery.From.TailBytes(Long.MAX_VALUE), true, Long.MAX_VALUE)),
+                StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void outputLimit_keepTail_offsetsStayAndTheHeadIsTypedAsGone() {
+        long limit = OutputPolicy.MIN_TAIL_BYTES;
+        Job job = awaitFinal(start(tailed(limit, "seq -w 100000; echo last >&2").build()));
+        assertExit(0, job);
+        long size = 700_005;
+        OutputInfo output = job.output();
+        assertEquals(size, output.combinedBytes());
+        assertEquals(output.truncatedBytes(), output.earliestOffset());
+        long kept = size - output.earliestOffset();
+        assertTrue(kept >= limit / 2 && kept <= limit, () -> output.toString());
+        String all =
+                IntStream.rangeClosed(1, 100_000).mapToObj("%06d\n"::formatted).collect(Collectors.joining());
+        assertEquals((all + "last\n").substring((int) output.earliestOffset()), tail(job, OutputView.COMBINED));
+        assertEquals("last\n", tail(job, OutputView.STDERR));
+        String stdout = tail(job, OutputView.STDOUT);
+        assertEquals(all.substring(all.length() - stdout.length()), stdout);
+        Failure.OutputTruncated gone = assertFails(
+                Failure.OutputTruncated.class,
+                () -> engine.output(job.id(), OutputQuery.FOLLOW_ALL).close());
+        assertEquals(new Failure.OutputTruncated(0, output.earliestOffset()), gone);
+        byte[] rest = read(job, OutputQuery.FOLLOW_ALL.withOffset(output.earliestOffset()));
+        assertEquals(kept, rest.length);
+        assertEquals(
+                "100000\nlast\n",
+                new String(
+                        read(
+                                job,
+                                new OutputQuery(
+                                        OutputView.COMBINED, new OutputQuery.From.TailLines(2), true, Long.MAX_VALUE)),
+                        StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void outputLimit_keepTail_shorterThanTheLimit_isAllThere() {
+        Job job = awaitFinal(start(tailed(100_000, "echo out; echo err >&2").build()));
+        assertEquals("out\nerr\n", text(job, OutputView.COMBINED));
+        assertEquals("err\n", text(job, OutputView.STDERR));
+        assertEquals(0, job.output().earliestOffset());
+    }
+
+    /** G1 under a moving head: what a follower gets is right, and when it fell behind it is told so. */
+    @Test
+    void g1_keepTail_followersOfAFastJobGetTrueBytesOrATypedError() throws Exception {
+        Job job = start(tailed(OutputPolicy.MIN_TAIL_BYTES, "seq -w 9999999").build());
+        int fellBehind = 0;
+        int delivered = 0;
+        while (!engine.get(job.id()).state().isFinal()) {
+            try (OutputReader reader = engine.output(
+                    job.id(),
+                    new OutputQuery(OutputView.COMBINED, new OutputQuery.From.TailBytes(20_000), true, 200_000))) {
+                while (reader.next() instanceof OutputEvent.Chunk chunk) {
+                    for (int i = 0; i < chunk.bytes().limit(); i += 97) {
+                        long offset = chunk.offset() + i;
+                        assertEquals(
+                                "%07d\n".formatted(offset / 8 + 1).charAt((int) (offset % 8)),
+                                (char) chunk.bytes().get(i),
+                                () -> "at " + offset);
+                    }
+                    delivered++;
+                }
+            } catch (JobException e) {
+                assertInstanceOf(Failure.OutputTruncated.class, e.failure());
+                fellBehind++;
+            }
+        }
+        assertTrue(delivered > 0);
+        Job end = awaitFinal(job);
+        assertEquals(9_999_999L * 8, end.output().combinedBytes());
+        assertTrue(tail(end, OutputView.COMBINED).endsWith("9999999\n"), "fell behind " + fellBehind + " times");
+    }
+
+    @Test
+    void outputLimit_keepTail_underTheLeast_isRefused() {
+        assertFails(Failure.Invalid.class, () -> tailed(65_535, "true").build());
     }
 
     @Test

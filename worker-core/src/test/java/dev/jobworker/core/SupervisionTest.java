@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -86,6 +87,54 @@ final class SupervisionTest extends EngineFixture {
         assertExit(4, end);
         assertEquals(JobState.STOPPED, end.state());
         assertTrue(text(end, OutputView.STDOUT).endsWith("bye\n"));
+    }
+
+    @Test
+    void stop_withoutAGracePeriod_hasTheJobsOwnAndItsSignal() {
+        Job job = start(JobSpec.builder(
+                        "sh",
+                        "-c",
+                        "trap '' TERM; trap 'echo int; exit 4' INT; echo ready; while :; do sleep 0.1; done")
+                .stopSignal(Signal.INT)
+                .gracePeriod(LONG)
+                .build());
+        awaitOutput(job, "ready");
+        engine.stop(job.id(), null, "tester");
+        assertExit(4, awaitFinal(job));
+        assertTrue(text(job, OutputView.STDOUT).endsWith("int\n"));
+    }
+
+    @Test
+    void descendants_wait_jobGoesOnUntilTheLastHasEnded() throws Exception {
+        Path gate = directory.resolve("gate");
+        runShell("mkfifo " + gate);
+        Job job = start(
+                JobSpec.builder("sh", "-c", "(setsid sh -c 'read go < " + gate + "; echo late' &); echo early; exit 3")
+                        .descendants(Descendants.WAIT)
+                        .build());
+        awaitOutput(job, "early");
+        try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
+            Files.writeString(gate, "go\n");
+            ByteArrayOutputStream all = new ByteArrayOutputStream();
+            reader.transferTo(all);
+            assertEquals("early\nlate\n", all.toString(StandardCharsets.UTF_8));
+        }
+        assertExit(3, awaitFinal(job));
+    }
+
+    @Test
+    void descendants_wait_stopEndsThoseWhoAreLeft() throws Exception {
+        Job job = start(JobSpec.builder(
+                        "sh", "-c", "(setsid sh -c 'trap \"\" TERM; echo \"pid=$$;\"; exec sleep 300' &); exit 0")
+                .descendants(Descendants.WAIT)
+                .build());
+        int daemon = awaitNumber(job, "pid");
+        assertEquals(JobState.RUNNING, engine.get(job.id()).state());
+        engine.stop(job.id(), Duration.ZERO, "tester");
+        Job end = awaitFinal(job);
+        assertEquals(JobState.STOPPED, end.state());
+        assertExit(0, end);
+        assertFalse(isAlive(daemon));
     }
 
     @Test
