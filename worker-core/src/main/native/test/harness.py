@@ -122,18 +122,20 @@ class Connection:
     def feed(self, data, offset=0):
         """Streams all of it as a worker does: never more than a window beyond what the pipe took."""
         end, sent = offset + len(data), offset
-        while True:
-            status = self.until(lambda s: s.input & INPUT_IS_OPEN == 0 or s.input & ~INPUT_IS_OPEN > sent - INPUT_WINDOW or sent == offset)
-            if status.input & INPUT_IS_OPEN == 0:
-                return sent
-            taken = status.input & ~INPUT_IS_OPEN
-            if taken >= end:
-                return end
-            while sent < end and sent < taken + INPUT_WINDOW:
-                size = min(INPUT_MAX, end - sent, taken + INPUT_WINDOW - sent)
-                self.input(sent, data[sent - offset : sent - offset + size])
-                sent += size
-            self.next()
+        try:
+            self.until(lambda s: True)
+            while self.status.input & INPUT_IS_OPEN:
+                taken = self.status.input & ~INPUT_IS_OPEN
+                if taken >= end:
+                    return end
+                while sent < min(end, taken + INPUT_WINDOW):
+                    size = min(INPUT_MAX, end - sent, taken + INPUT_WINDOW - sent)
+                    self.input(sent, data[sent - offset : sent - offset + size])
+                    sent += size
+                self.next()
+        except (Ended, BrokenPipeError):
+            pass  # the job is over
+        return sent
 
 
 class Job:
