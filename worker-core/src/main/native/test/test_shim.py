@@ -817,16 +817,15 @@ class Input(ShimTest):
         self.assertEqual(job.output(), b"x" * 10)
 
     def test_input_afterItsEnd_isIgnored(self):
-        job, connection = self.start(sh("read go < $0/gate; cat", str(self.root)))
         os.mkfifo(self.root / "gate")
+        job, connection = self.start(sh("read go < $0/gate; cat", str(self.root)))
         connection.input(0, b"all")
         connection.end_input(3)
         connection.input(3, b" and more")
         connection.until(lambda s: s.input == 3)
-        job2, c2 = self.start(["true"])
-        job2.wait(c2)
-        connection.stop(grace=0)
-        job.wait(connection)
+        (self.root / "gate").write_text("go\n")
+        self.assertEqual(job.wait(connection)["inputBytes"], 3)
+        self.assertEqual(job.output(), b"all")
 
     @needs_root
     def test_streams_ofAUser_mayBeOpenedAgain(self):
