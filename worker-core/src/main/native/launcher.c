@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -282,6 +283,8 @@ static bool set_up(struct launcher *l)
     if (pipe2(l->worker, O_CLOEXEC) != 0 || l->signals < 0 || l->seats == MAP_FAILED || l->answered == MAP_FAILED || l->input == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &l->files) != 0)
         return false;
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
+    if (l->files.rlim_cur > FD_SETSIZE) /* a JVM has raised it for itself; programs that use select(2) need it low */
+        l->files.rlim_cur = FD_SETSIZE;
     l->sweep.spare = spare_shims;
     l->sweep.owner = l;
     umask(077);

@@ -392,12 +392,13 @@ class CleanChild(ShimTest):
         self.assertEqual(facts["limits"]["Max file size"], ["12345678", "unlimited"])
         self.assertEqual(facts["limits"]["Max cpu time"], ["100", "200"])
 
-    def test_child_hasTheSoftFileLimitOfTheWorker(self):
-        launcher = self.new_launcher(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (234, 2345)))
-        _, facts = self.probe(launcher)
-        self.assertEqual(facts["limits"]["Max open files"], ["234", "2345"])
-        self.assertIn("2345                 2345", pathlib.Path(f"/proc/{launcher.process.pid}/limits").read_text())
-        launcher.close()
+    def test_child_hasTheSoftFileLimitOfTheWorker_butNotThatOfAJvm(self):
+        for soft, expected in ((234, "234"), (2345, "1024")):
+            launcher = self.new_launcher(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, 2345)))
+            _, facts = self.probe(launcher)
+            self.assertEqual(facts["limits"]["Max open files"], [expected, "2345"])
+            self.assertIn("2345                 2345", pathlib.Path(f"/proc/{launcher.process.pid}/limits").read_text())
+            launcher.close()
 
     @needs_root
     def test_child_ofAWorkerWithCapabilities_hasNone(self):
