@@ -37,8 +37,8 @@ class ExhaustionTest(ShimTest):
         self.addCleanup(launcher.abandon)
         return launcher
 
-    def assert_serves(self, launcher=None):
-        self.assertEqual(self.await_end((launcher or self.launcher).start(sh("exit 7")))["exit"], {"code": 7})
+    def assert_serves(self):
+        self.assertEqual(self.await_end(self.launcher.start(sh("exit 7")))["exit"], {"code": 7})
 
     def await_end(self, job, connection=None):
         record = job.wait(connection)
@@ -74,6 +74,7 @@ class ExhaustionTest(ShimTest):
             with self.subTest(limit=value):
                 self.assertIn(job.reply.stage, stages)
                 self.assert_failed(job, job.reply.stage, error)
+            self.await_lock(job)
             failed.append(job.reply.stage)
         self.fail(f"no start succeeded with {values}")
 
