@@ -49,13 +49,18 @@ static int known_account(const struct passwd *entry, struct account *account)
 int account_find(const char *user, struct account *account)
 {
     *account = (struct account){0};
+    errno = 0;
     struct passwd *entry = getpwnam(user);
     if (entry)
         return known_account(entry, account);
+    if (errno && errno != ENOENT)
+        return errno; /* not unknown: it could not be asked for */
     const char *end = parse_id(user, &account->uid);
     if (end && *end == 0) {
         account->gid = account->uid;
-        return (entry = getpwuid(account->uid)) ? known_account(entry, account) : 0;
+        if ((entry = getpwuid(account->uid)))
+            return known_account(entry, account);
+        return errno == ENOENT ? 0 : errno;
     }
     if (end && *end == ':' && (end = parse_id(end + 1, &account->gid)) && *end == 0)
         return 0;
@@ -164,11 +169,7 @@ static void die_after(int seconds)
 static bool has_executed(pid_t pid)
 {
     struct stat_line line;
-    int proc = open("/proc", O_PATH | O_CLOEXEC);
-    bool known = proc >= 0 && read_stat(proc, pid, &line);
-    if (proc >= 0)
-        close(proc);
-    return !known || !(line.flags & PF_FORKNOEXEC); /* without /proc nobody can tell */
+    return !read_stat(pid, &line) || !(line.flags & PF_FORKNOEXEC); /* without /proc nobody can tell */
 }
 
 struct failure child_start(const struct child *child, pid_t *pid)

@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+static const int64_t ACCEPT_PAUSE = 100 * MILLISECOND; /* without descriptors the listener would be ready all the time */
+
 enum { LENGTH = 4, STOP_HEAD = 11, SIGNAL_SIZE = 2 };
 
 void control_hang_up(struct control *c)
@@ -16,11 +18,12 @@ void control_hang_up(struct control *c)
     c->sent = sizeof c->sending;
 }
 
-void control_accept(struct control *c)
+void control_accept(struct control *c, int64_t now)
 {
     struct ucred who;
     socklen_t size = sizeof who;
     int peer = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    c->accept_at = peer < 0 && errno != EAGAIN ? now + ACCEPT_PAUSE : 0;
     if (peer < 0)
         return;
     if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 || (who.uid != 0 && who.uid != geteuid())) {

@@ -22,13 +22,14 @@ struct control {
     int listener, peer; /* peer: -1 if nobody is connected */
     bool news;          /* a status is due */
     bool blocked;       /* the peer's socket is full */
+    int64_t accept_at;  /* when there may be a descriptor for the next peer */
     struct status sending;
     size_t sent;
     uint8_t *received; /* of RECEIVED_MAX */
     size_t received_length, taken;
 };
 
-void control_accept(struct control *control);
+void control_accept(struct control *control, int64_t now);
 
 void control_hang_up(struct control *control);
 

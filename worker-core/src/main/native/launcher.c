@@ -51,12 +51,12 @@ struct launcher {
     struct sweep sweep;
 };
 
-static void spare_shims(const void *owner, struct scan *scan)
+static void spare_shims(const void *owner)
 {
     const struct launcher *l = owner;
     for (size_t i = 0; i < l->used; i++)
         if (l->seats[i].occupant == SHIM)
-            tree_spare(scan, l->seats[i].pid);
+            tree_spare(l->seats[i].pid);
 }
 
 /* ---- requests ---- */
@@ -285,6 +285,8 @@ static bool set_up(struct launcher *l)
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){l->files.rlim_max, l->files.rlim_max});
     if (l->files.rlim_cur > FD_SETSIZE) /* a JVM has raised it for itself; programs that use select(2) need it low */
         l->files.rlim_cur = FD_SETSIZE;
+    if (tree_prepare() != 0)
+        return false;
     l->sweep.spare = spare_shims;
     l->sweep.owner = l;
     umask(077);

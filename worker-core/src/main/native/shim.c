@@ -108,8 +108,10 @@ static struct failure start(struct shim *s, const struct request *r)
     struct failure failure = make_files(s);
     if (failure.stage)
         return failure;
+    if ((errno = tree_prepare()) != 0)
+        return FAILURE(STAGE_FORK);
     if ((errno = output_open(&s->output, r->output_limit, r->flags & KEEP_TAIL)) != 0)
-        return FAILURE(STAGE_FOLDER);
+        return FAILURE(errno == ENOMEM ? STAGE_FORK : STAGE_FOLDER);
     if (r->user) {
         if ((errno = account_find(r->user, &account)) != 0)
             return FAILURE(STAGE_USER);
@@ -261,6 +263,8 @@ static bool meet_deadlines(struct shim *s)
         if (s->flags & WAIT_FOR_DESCENDANTS)
             s->ending.end_micros = wall_micros();
         s->time_limit = NEVER;
+        if (!s->main_gone)
+            kill(s->ending.pid, SIGKILL); /* whether or not the tree can be read */
         sweep_start(&s->sweep, now);
         if (s->main_gone)
             reap(s); /* only now is it known whether anybody else is there */
@@ -295,16 +299,19 @@ static void run(struct shim *s)
 {
     enum { DEATHS, PEER, LISTENER, WORKER, INPUT, PIPES, COUNT = PIPES + 2 };
     for (bool over = false; !over; publish(s)) {
+        int64_t now = s->control.accept_at ? monotonic() : 0;
         struct pollfd fds[COUNT] = {
             [DEATHS] = {s->post->signals, POLLIN, 0},
             [PEER] = {s->control.peer, s->control.blocked ? POLLIN | POLLOUT : POLLIN, 0},
-            [LISTENER] = {s->control.listener, POLLIN, 0},
+            [LISTENER] = {s->control.accept_at > now ? -1 : s->control.listener, POLLIN, 0},
             [WORKER] = {s->flags & DIE_WITH_WORKER && !s->worker_gone ? s->post->worker : -1, 0, 0}, /* for its hang-up alone */
             [INPUT] = {s->input.pipe, s->input.waiting > 0 ? POLLOUT : 0, 0},
             [PIPES] = {s->output.pipes[0], POLLIN, 0},
             [PIPES + 1] = {s->output.pipes[1], POLLIN, 0},
         };
         int64_t deadline = s->killing ? earlier(s->sweep.next, s->sweep.give_up) : earlier(s->time_limit, s->kill_at);
+        if (s->control.accept_at > now)
+            deadline = earlier(deadline, s->control.accept_at);
         struct timespec left;
         if (ppoll(fds, COUNT, until(deadline, deadline == NEVER ? 0 : monotonic(), &left), NULL) < 0)
             continue; /* interrupted */
@@ -316,7 +323,7 @@ static void run(struct shim *s)
         if (fds[PEER].revents)
             obey(s);
         if (fds[LISTENER].revents)
-            control_accept(&s->control);
+            control_accept(&s->control, monotonic());
         if (fds[WORKER].revents)
             s->worker_gone = true;
         if (s->worker_gone && s->control.peer < 0)

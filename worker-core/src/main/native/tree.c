@@ -9,20 +9,23 @@
  * Whose pid is whose: a direct child cannot vanish before we reap it, and nothing is reaped during a turn, so its pid is safe. Any
  * other process is held by a pidfd; after opening it, its parent must still be a process that is known and not yet reaped.
  * If pidfds are not to be had (old kernel, too many open files), only direct children are killed: theirs then become ours.
+ *
+ * The memory of a scan and its descriptor of /proc are had from the start. Only a tree of more than LIST_MIN needs more memory, and who
+ * finds no place in the list is killed without having been frozen.
  */
 #include "tree.h"
 
 #include "sys.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { PID_LIMIT = 1 << 22, READINGS_MAX = 16 };
+enum { PID_LIMIT = 1 << 22, READINGS_MAX = 16, LIST_MIN = 64, ENTRIES = 4096 };
 
 #ifndef QUICK_TURNS /* 0 in a test */
 #define QUICK_TURNS 2
@@ -39,17 +42,44 @@ struct process {
 
 struct scan {
     pid_t self;
-    DIR *proc;
     struct process *list;
     size_t count, capacity, zombies;
-    uint8_t *known; /* a bit for each pid that needs no look any more; touched only where there are processes */
 };
 
-bool read_stat(int proc, pid_t pid, struct stat_line *out)
+/* Of the one scan at a time. */
+static int proc = -1;
+static uint8_t *known; /* a bit for each pid that needs no look any more; touched only where there are processes */
+static struct process first_list[LIST_MIN];
+static bool blind; /* something could not be looked at for want of descriptors or memory */
+
+int tree_prepare(void)
+{
+    if (proc >= 0)
+        close(proc); /* the parent's: its position is shared */
+    proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0)
+        return errno;
+    if (known)
+        return 0;
+    void *memory = mmap(NULL, PID_LIMIT / 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return errno;
+    known = memory;
+    return 0;
+}
+
+static int open_in(int directory, const char *path, int flags)
+{
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | flags);
+    blind |= fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
+    return fd;
+}
+
+bool read_stat(pid_t pid, struct stat_line *out)
 {
     char path[32], line[1024];
     snprintf(path, sizeof path, "%d/stat", pid);
-    int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    int fd = open_in(proc, path, 0);
     if (fd < 0)
         return false;
     ssize_t n = read(fd, line, sizeof line - 1);
@@ -84,25 +114,25 @@ static int send_signal(const struct process *p, int sig)
     return p->fd < 0 ? kill(p->pid, sig) : (int)syscall(SYS_pidfd_send_signal, p->fd, sig, NULL, 0);
 }
 
-static bool is_known(const struct scan *s, pid_t pid)
+static bool is_known(pid_t pid)
 {
-    return s->known[pid / 8] & 1 << pid % 8;
+    return known[pid / 8] & 1 << pid % 8;
 }
 
-static void make_known(struct scan *s, pid_t pid)
+static void make_known(pid_t pid)
 {
-    s->known[pid / 8] |= (uint8_t)(1 << pid % 8);
+    known[pid / 8] |= (uint8_t)(1 << pid % 8);
 }
 
-void tree_spare(struct scan *s, pid_t child)
+void tree_spare(pid_t child)
 {
     if (child < PID_LIMIT)
-        make_known(s, child);
+        make_known(child);
 }
 
 static const struct process *find(const struct scan *s, pid_t pid)
 {
-    if (is_known(s, pid))
+    if (is_known(pid))
         for (size_t i = s->count; i-- > 0;)
             if (s->list[i].pid == pid)
                 return &s->list[i];
@@ -110,17 +140,30 @@ static const struct process *find(const struct scan *s, pid_t pid)
 }
 
 /* A pidfd of a process deeper in the tree, or -1. */
-static int hold(struct scan *s, pid_t pid, pid_t parent_pid, struct stat_line *line)
+static int hold(const struct scan *s, pid_t pid, pid_t parent_pid, struct stat_line *line)
 {
     const struct process *parent = find(s, parent_pid);
     int fd = parent ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (fd < 0)
         return -1;
-    if (read_stat(dirfd(s->proc), pid, line) && line->parent == parent_pid && !line->dead &&
+    if (read_stat(pid, line) && line->parent == parent_pid && !line->dead &&
         (parent->fd < 0 || send_signal(parent, 0) == 0 || errno == EPERM))
         return fd;
     close(fd);
     return -1;
+}
+
+static bool lengthen(struct scan *s)
+{
+    struct process *list = malloc(2 * s->capacity * sizeof *list);
+    if (!list)
+        return false;
+    memcpy(list, s->list, s->count * sizeof *list);
+    if (s->list != first_list)
+        free(s->list);
+    s->list = list;
+    s->capacity *= 2;
+    return true;
 }
 
 /* Takes a process into the list, and signals it, if it is of the tree and not dead. */
@@ -128,47 +171,69 @@ static void admit(struct scan *s, long number, int sig)
 {
     struct stat_line line;
     pid_t pid = (pid_t)number;
-    if (number <= 0 || number >= PID_LIMIT || is_known(s, pid) || !read_stat(dirfd(s->proc), pid, &line) || line.parent <= 0 ||
-        line.parent >= PID_LIMIT)
+    if (number <= 0 || number >= PID_LIMIT || is_known(pid) || !read_stat(pid, &line) || line.parent <= 0 || line.parent >= PID_LIMIT)
         return;
     int fd = -1;
     if (line.parent == s->self && line.dead) {
-        make_known(s, pid);
+        make_known(pid);
         s->zombies++;
         return;
     }
     if (line.parent != s->self && (fd = hold(s, pid, line.parent, &line)) < 0)
         return;
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 64;
-        struct process *list = realloc(s->list, capacity * sizeof *list);
-        if (!list) { /* the next turn finds it again */
-            if (fd >= 0)
-                close(fd);
-            return;
-        }
-        s->list = list;
-        s->capacity = capacity;
+    const struct process found = {pid, fd};
+    if (s->count == s->capacity && !lengthen(s)) { /* the next turn finds it again, if it is still there */
+        blind = true;
+        if (sig)
+            send_signal(&found, sig == SIGSTOP ? SIGKILL : sig);
+        if (fd >= 0)
+            close(fd);
+        return;
     }
-    make_known(s, pid);
-    s->list[s->count++] = (struct process){pid, fd};
+    make_known(pid);
+    s->list[s->count++] = found;
     if (sig)
-        send_signal(&s->list[s->count - 1], sig);
+        send_signal(&found, sig);
 }
 
-static bool scan_open(struct scan *s, const struct sweep *sweep)
+static void scan_open(struct scan *s, const struct sweep *sweep)
 {
-    *s = (struct scan){.self = getpid(), .proc = opendir("/proc"), .known = calloc(PID_LIMIT / 8, 1)};
-    if (s->proc && s->known && sweep && sweep->spare)
-        sweep->spare(sweep->owner, s);
-    return s->proc && s->known;
+    *s = (struct scan){.self = getpid(), .list = first_list, .capacity = LIST_MIN};
+    madvise(known, PID_LIMIT / 8, MADV_DONTNEED); /* zeros, and no memory */
+    blind = false;
+    if (sweep && sweep->spare)
+        sweep->spare(sweep->owner);
+}
+
+/* Of getdents64(2): readdir(3) wants memory. */
+struct entry {
+    uint64_t inode, offset;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+static long next_number(int directory, struct entry **at, struct entry **end, char *entries)
+{
+    if (*at == *end) {
+        long n = syscall(SYS_getdents64, directory, entries, ENTRIES);
+        if (n <= 0)
+            return -1;
+        *at = (struct entry *)entries;
+        *end = (struct entry *)(entries + n);
+    }
+    long number = strtol((*at)->name, NULL, 10);
+    *at = (struct entry *)((char *)*at + (*at)->size);
+    return number;
 }
 
 static void read_everything(struct scan *s, int sig)
 {
-    rewinddir(s->proc);
-    for (struct dirent *e; (e = readdir(s->proc));)
-        admit(s, strtol(e->d_name, NULL, 10), sig);
+    _Alignas(struct entry) char entries[ENTRIES];
+    struct entry *at = NULL, *end = NULL;
+    lseek(proc, 0, SEEK_SET);
+    for (long pid; (pid = next_number(proc, &at, &end, entries)) >= 0;)
+        admit(s, pid, sig);
 }
 
 /* Pids, each followed by a space. */
@@ -189,23 +254,23 @@ static void admit_listed(struct scan *s, int fd, int sig)
 /* Children belong to the thread that forked them. Whether there was a list at all. */
 static bool read_children(struct scan *s, pid_t parent, int sig)
 {
-    char path[sizeof ((struct dirent *)0)->d_name + sizeof "/children"];
+    _Alignas(struct entry) char entries[ENTRIES];
+    struct entry *at = NULL, *end = NULL;
+    char path[64];
     bool listed = false;
-    snprintf(path, sizeof path, "/proc/%d/task", parent);
-    DIR *threads = opendir(path);
-    for (struct dirent *e; threads && (e = readdir(threads));) {
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof path, "%s/children", e->d_name);
-        int fd = openat(dirfd(threads), path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "%d/task", parent);
+    int threads = open_in(proc, path, O_DIRECTORY);
+    for (long thread; threads >= 0 && (thread = next_number(threads, &at, &end, entries)) >= 0;) {
+        snprintf(path, sizeof path, "%ld/children", thread);
+        int fd = thread > 0 ? open_in(threads, path, 0) : -1;
         if (fd >= 0) {
             listed = true;
             admit_listed(s, fd, sig);
             close(fd);
         }
     }
-    if (threads)
-        closedir(threads);
+    if (threads >= 0)
+        close(threads);
     return listed;
 }
 
@@ -226,10 +291,8 @@ static void scan_close(struct scan *s)
     for (size_t i = 0; i < s->count; i++)
         if (s->list[i].fd >= 0)
             close(s->list[i].fd);
-    free(s->list);
-    free(s->known);
-    if (s->proc)
-        closedir(s->proc);
+    if (s->list != first_list)
+        free(s->list);
 }
 
 void sweep_start(struct sweep *sweep, int64_t now)
@@ -247,14 +310,12 @@ void sweep_turn(struct sweep *sweep, int64_t now)
     struct scan s;
     size_t killed = 0;
     bool quick = sweep->turns++ < QUICK_TURNS;
-    sweep->clean = false;
-    if (scan_open(&s, sweep)) {
-        for (int i = 0; i < READINGS_MAX && read_tree(&s, quick, SIGSTOP); i++)
-            ;
-        for (size_t i = 0; i < s.count; i++)
-            killed += send_signal(&s.list[i], SIGKILL) == 0;
-        sweep->clean = killed + s.zombies == 0;
-    }
+    scan_open(&s, sweep);
+    for (int i = 0; i < READINGS_MAX && read_tree(&s, quick, SIGSTOP); i++)
+        ;
+    for (size_t i = 0; i < s.count; i++)
+        killed += send_signal(&s.list[i], SIGKILL) == 0;
+    sweep->clean = killed + s.zombies == 0 && !blind;
     sweep->awaited = killed + s.zombies;
     scan_close(&s);
     /* If nothing can be killed, who is left refuses or is hidden from us; he may still end by himself. */
@@ -273,9 +334,9 @@ void sweep_reaped(struct sweep *sweep)
 void tree_signal(int sig)
 {
     struct scan s;
-    if (scan_open(&s, NULL))
-        for (int i = 0; i < READINGS_MAX && read_tree(&s, false, sig); i++)
-            ;
+    scan_open(&s, NULL);
+    for (int i = 0; i < READINGS_MAX && read_tree(&s, false, sig); i++)
+        ;
     scan_close(&s);
 }
 
@@ -286,12 +347,12 @@ size_t tree_survivors(struct survivor list[static SURVIVORS_MAX])
     struct stat owner;
     char path[16];
     size_t n = 0;
-    if (scan_open(&s, NULL))
-        for (int i = 0; i < READINGS_MAX && s.count < SURVIVORS_MAX && read_tree(&s, false, 0); i++)
-            ;
+    scan_open(&s, NULL);
+    for (int i = 0; i < READINGS_MAX && s.count < SURVIVORS_MAX && read_tree(&s, false, 0); i++)
+        ;
     for (size_t i = 0; i < s.count && n < SURVIVORS_MAX; i++) {
         snprintf(path, sizeof path, "%d", s.list[i].pid);
-        if (!read_stat(dirfd(s.proc), s.list[i].pid, &line) || line.dead || fstatat(dirfd(s.proc), path, &owner, 0) != 0)
+        if (!read_stat(s.list[i].pid, &line) || line.dead || fstatat(proc, path, &owner, 0) != 0)
             continue;
         list[n] = (struct survivor){.pid = s.list[i].pid, .uid = owner.st_uid};
         memcpy(list[n++].command, line.command, sizeof line.command);

@@ -9,7 +9,11 @@
 
 enum { SURVIVORS_MAX = 16 };
 
-struct scan;
+/* Keeps what a scan needs, while it can be had: a tree must be killed however little the machine has left then. 0 or an errno. */
+int tree_prepare(void);
+
+/* Keeps what a scan needs, while it can be had: a tree must be killed however little the machine has left. 0 or an errno. */
+int tree_prepare(void);
 
 struct survivor {
     pid_t pid;
@@ -19,7 +23,7 @@ struct survivor {
 
 /* A sweep goes on in turns, so that its owner's loop stays alive. Between turns the owner reaps, and says so. */
 struct sweep {
-    void (*spare)(const void *owner, struct scan *scan); /* names the children to spare, with tree_spare; NULL: there are none */
+    void (*spare)(const void *owner); /* names the children to spare, with tree_spare; NULL: there are none */
     const void *owner;
     int turns;
     int64_t next, give_up, last; /* times of the next turn, of resignation as it looks now, and at the latest */
@@ -34,7 +38,7 @@ void tree_signal(int sig);
 void sweep_start(struct sweep *sweep, int64_t now);
 void sweep_turn(struct sweep *sweep, int64_t now);
 void sweep_reaped(struct sweep *sweep);
-void tree_spare(struct scan *scan, pid_t child);
+void tree_spare(pid_t child);
 
 /* Of /proc/PID/stat, proc(5). */
 struct stat_line {
@@ -44,8 +48,7 @@ struct stat_line {
     char command[16];
 };
 
-/* proc: a descriptor of /proc. */
-bool read_stat(int proc, pid_t pid, struct stat_line *out);
+bool read_stat(pid_t pid, struct stat_line *out);
 
 size_t tree_survivors(struct survivor list[static SURVIVORS_MAX]);
 

@@ -128,6 +128,37 @@ class Descriptors(ExhaustionTest):
         self.assertEqual(self.await_end(job, second)["exit"], {"signal": 9, "coreDumped": False})
 
 
+    def test_waitForADescriptor_costsNoTime(self):
+        job = self.launcher.start(["sleep", "1000"])
+        first = job.connect()
+        first.next()
+        shim = job.shim_pid()
+        ticks = lambda: sum(map(int, pathlib.Path(f"/proc/{shim}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        with self.limited(resource.RLIMIT_NOFILE, min(set(range(100)) - descriptors(shim)), shim):
+            second = job.connect()
+            before = ticks()
+            self.await_end(self.launcher.start(["sleep", "0.5"]))
+            self.assertLess(ticks() - before, 10)  # of 50
+        second.next()
+        second.stop(grace=0)
+        self.await_end(job, second)
+
+    def test_stop_withoutADescriptor_killsTheJob(self):
+        job = self.launcher.start(["sleep", "1000"])
+        connection = job.connect()
+        connection.next()
+        shim = job.shim_pid()
+        none = min(set(range(100)) - descriptors(shim))
+        resource.prlimit(shim, resource.RLIMIT_NOFILE, (none, resource.prlimit(shim, resource.RLIMIT_NOFILE)[1]))
+        connection.stop(grace=0)
+        record = job.wait(connection)
+        self.assertEqual((record["exit"], record["survivors"]), ({"signal": 9, "coreDumped": False}, []))
+
+    @test_shim.needs_root
+    def test_account_thatCannotBeReadForWantOfADescriptor_isNotUnknown(self):
+        self.until_started(resource.RLIMIT_NOFILE, range(3, 100), errno.EMFILE, [S_FOLDER, S_FORK, S_USER], user="nobody")
+
+
 class Memory(ExhaustionTest):
     def address_space(self):
         return int(pathlib.Path(f"/proc/{self.launcher.process.pid}/statm").read_text().split()[0]) * PAGE
@@ -144,6 +175,26 @@ class Memory(ExhaustionTest):
         self.until_started(
             resource.RLIMIT_DATA, range(PAGE, 64 << 20, 16 * PAGE), errno.ENOMEM, [S_FORK], limits=self.unlimited(resource.RLIMIT_DATA)
         )
+
+    def test_tree_isKilledInTheMemoryInWhichItWasStarted(self):
+        script = test_shim.Tree.DAEMON + "daemon(sub {}); print 'r'; sleep 1000 while 1"
+        for room in range(0, 1 << 20, 8 * PAGE):
+            with self.limited(resource.RLIMIT_AS, self.address_space() + room):
+                job = self.launcher.try_start(perl(script, self.token), limits=self.unlimited(resource.RLIMIT_AS))
+                if job.pid == 0:
+                    continue
+                connection = job.connect()
+                connection.until(lambda s: s.stdout == 1)
+                connection.stop(grace=0)
+                record = job.wait(connection)
+                self.assertEqual((record["exit"], record["survivors"]), ({"signal": 9, "coreDumped": False}, []))
+                killed = self.launcher.start(perl(script, self.token), limits=self.unlimited(resource.RLIMIT_AS))
+                killed.connect().until(lambda s: s.stdout == 1)
+                os.kill(killed.shim_pid(), signal.SIGKILL)
+                self.await_lock(killed)
+            self.assertEqual(processes_with(self.token), [])
+            return
+        self.fail("no start succeeded")
 
     def test_requestTooLargeForTheMemory_isRefusedAndASmallOneServed(self):
         room = self.address_space() + (1 << 20)

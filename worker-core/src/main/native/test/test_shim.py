@@ -392,13 +392,18 @@ class CleanChild(ShimTest):
         self.assertEqual(facts["limits"]["Max file size"], ["12345678", "unlimited"])
         self.assertEqual(facts["limits"]["Max cpu time"], ["100", "200"])
 
-    def test_child_hasTheSoftFileLimitOfTheWorker_butNotThatOfAJvm(self):
-        for soft, expected in ((234, "234"), (2345, "1024")):
-            launcher = self.new_launcher(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, 2345)))
-            _, facts = self.probe(launcher)
-            self.assertEqual(facts["limits"]["Max open files"], [expected, "2345"])
-            self.assertIn("2345                 2345", pathlib.Path(f"/proc/{launcher.process.pid}/limits").read_text())
-            launcher.close()
+    def check_file_limit(self, soft, expected):
+        launcher = self.new_launcher(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, 2345)))
+        _, facts = self.probe(launcher)
+        self.assertEqual(facts["limits"]["Max open files"], [expected, "2345"])
+        self.assertIn("2345                 2345", pathlib.Path(f"/proc/{launcher.process.pid}/limits").read_text())
+        launcher.close()
+
+    def test_child_hasTheSoftFileLimitOfTheWorker(self):
+        self.check_file_limit(234, "234")
+
+    def test_child_ofAJvm_hasNotItsRaisedFileLimit(self):
+        self.check_file_limit(2345, "1024")
 
     @needs_root
     def test_child_ofAWorkerWithCapabilities_hasNone(self):
@@ -1313,7 +1318,7 @@ class Deaths(ShimTest):
             connection.stop(grace=0)
             job.wait(connection)
             self.await_lock(job)
-        self.assertEqual(len(descriptors(self.launcher.process.pid)), 6)
+        self.assertEqual(len(descriptors(self.launcher.process.pid)), 7)
 
     def test_starts_repeated_leakNoDescriptor(self):
         def count():
@@ -1322,7 +1327,7 @@ class Deaths(ShimTest):
         self.await_lock(self.launcher.start(["true"]))
         before = count()
         for i in range(50):
-            self.launcher.try_start(["nope"])
+            self.await_lock(self.launcher.try_start(["nope"]))
             self.launcher.try_start(["true"], folder="/no/such")
             self.await_lock(self.launcher.start(["true"]))
             self.launcher.send(b"junk")

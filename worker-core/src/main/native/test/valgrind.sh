@@ -28,7 +28,7 @@ status=0
 python3 "$here/without.py" \
     Start.test_failures_ofExec_areReportedWithErrno Start.test_programStillOpenForWriting_isRetriedThenRefused \
     CleanChild.test_child_ofATidyWorker_isClean CleanChild.test_child_ofAnUntidyWorker_isClean CleanChild.test_child_hasWhatWasAsked \
-    CleanChild.test_child_hasTheSoftFileLimitOfTheWorker Deaths.test_shim_holdsNothingOfTheLauncher \
+    CleanChild.test_child_hasTheSoftFileLimitOfTheWorker CleanChild.test_child_ofAJvm_hasNotItsRaisedFileLimit Deaths.test_shim_holdsNothingOfTheLauncher \
     Output.test_record_isExtendedOnlyWithinItsBounds Tree.test_forkBomb_limitedByProcesses_isKilled Tree.test_deepTree_isKilled -- "$@" || status=1
 [ "$(find "$temporary/reports" -type f | wc -l)" -gt 0 ] || status=1
 for report in "$temporary"/reports/*; do
