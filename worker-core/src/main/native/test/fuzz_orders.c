@@ -28,44 +28,40 @@ static void expect(bool truth)
 
 static void enter(struct account *a, const struct order *o)
 {
-    const uint64_t facts[] = {o->kind, (uint64_t)o->signal, o->cause, o->grace, o->requester_length};
-    a->orders = realloc(a->orders, a->length + sizeof facts + o->requester_length);
+    const uint64_t facts[] = {o->kind, (uint64_t)o->signal, o->cause, o->grace, o->offset, o->size};
+    a->orders = realloc(a->orders, a->length + sizeof facts + o->size);
     expect(a->orders);
     memcpy(a->orders + a->length, facts, sizeof facts);
-    if (o->requester_length > 0)
-        memcpy(a->orders + a->length + sizeof facts, o->requester, o->requester_length);
-    a->length += sizeof facts + o->requester_length;
+    if (o->size > 0)
+        memcpy(a->orders + a->length + sizeof facts, o->bytes, o->size);
+    a->length += sizeof facts + o->size;
 }
 
-static void check_stop_or_signal(const struct control *c, const struct order *o)
+static void check(const struct control *c, const struct order *o)
 {
-    const uint8_t *requester = (const uint8_t *)o->requester;
-    expect(o->signal >= 1 && o->signal <= 64);
-    if (o->kind == ORDER_SIGNAL)
-        return;
-    expect(o->cause == STOP_REQUEST || o->cause == WORKER_SHUTDOWN);
-    expect(o->requester_length <= REQUESTER_MAX);
-    expect(requester >= c->received && requester + o->requester_length <= c->received + c->taken);
+    bool signals = o->kind == ORDER_STOP || o->kind == ORDER_SIGNAL;
+    expect(!signals || (o->signal >= 1 && o->signal <= SIGNAL_MAX));
+    expect(o->kind != ORDER_STOP || ((o->cause == STOP_REQUEST || o->cause == WORKER_SHUTDOWN) && o->size <= REQUESTER_MAX));
+    expect(o->kind != ORDER_INPUT || o->size <= INPUT_MAX);
+    expect(o->size == 0 || (o->bytes >= c->received && o->bytes + o->size <= c->received + c->taken));
 }
 
 /* What has not been received must not be read, though there is room for it. */
 static void take_orders(struct control *c, struct account *a)
 {
     uint8_t *rest = c->received + c->received_length;
-    size_t size = sizeof c->received - c->received_length, before = c->taken;
+    size_t size = RECEIVED_MAX - c->received_length, before = c->taken;
     struct order order;
     ASAN_POISON_MEMORY_REGION(rest, size);
     while (control_next(c, &order)) {
         expect(c->peer >= 0 && c->taken > before && c->taken <= c->received_length);
         before = c->taken;
-        if (order.kind == ORDER_STOP || order.kind == ORDER_SIGNAL) {
-            check_stop_or_signal(c, &order);
-            enter(a, &order);
-        }
+        check(c, &order);
+        enter(a, &order);
     }
     ASAN_UNPOISON_MEMORY_REGION(rest, size);
-    expect(c->taken <= c->received_length && c->received_length <= sizeof c->received);
-    expect(c->received_length - c->taken < sizeof c->received); /* there is room to read on */
+    expect(c->taken <= c->received_length && c->received_length <= RECEIVED_MAX);
+    expect(c->received_length - c->taken < RECEIVED_MAX); /* there is room to read on */
 }
 
 static struct account serve(const uint8_t *data, size_t left, const uint16_t sizes[SIZES])
@@ -73,7 +69,9 @@ static struct account serve(const uint8_t *data, size_t left, const uint16_t siz
     struct control *c = calloc(1, sizeof *c);
     struct account account = {0};
     int ends[2];
-    expect(c && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    expect(c);
+    c->received = malloc(RECEIVED_MAX);
+    expect(c->received && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     c->listener = -1;
     c->peer = ends[0];
     c->sent = sizeof c->sending;
@@ -94,6 +92,7 @@ static struct account serve(const uint8_t *data, size_t left, const uint16_t siz
     if (account.connected)
         close(c->peer);
     close(ends[1]);
+    free(c->received);
     free(c);
     return account;
 }

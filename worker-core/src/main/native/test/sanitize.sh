@@ -20,6 +20,8 @@ status=0
 compile
 python3 "$here/test_shim.py" "$@" || status=1
 if [ $# -eq 0 ]; then
+    # Not Memory: the sanitizers want more of it than there is.
+    python3 "$here/test_exhaustion.py" Descriptors Processes Disk Pipes || status=1
     echo 'Again, as on a kernel without lists of children:' >&2
     compile -DQUICK_TURNS=0
     python3 "$here/test_shim.py" Tree Deaths || status=1
