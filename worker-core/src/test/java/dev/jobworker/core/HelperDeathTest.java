@@ -8,12 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** G7: a shim that is killed before it could reply, played by a script. */
+/** G7: what the deaths of helpers, and of a worker that installs one, leave. A shim that is killed before it could reply is played by a script. */
 @Timeout(60)
 final class HelperDeathTest {
     private static final String REPLY_SHIM_KILLED = "printf '\\1\\0\\0\\0\\0\\0\\0\\0" // start id 1
@@ -56,5 +57,13 @@ final class HelperDeathTest {
             assertEquals(0, engine.runningJobs());
             assertEquals(0, EngineFixture.files(directory.resolve("state/jobs")).size());
         }
+    }
+
+    @Test
+    void g7_s15_workerKilledWhileItInstalledTheHelper_nothingIsLeftAfterTheNext() throws Exception {
+        Path helper = HelperProgram.install(directory);
+        Files.move(helper, helper.resolveSibling(helper.getFileName() + ".tmp"));
+        assertEquals(helper, HelperProgram.install(directory));
+        assertEquals(List.of(helper.getFileName().toString()), EngineFixture.files(directory));
     }
 }
