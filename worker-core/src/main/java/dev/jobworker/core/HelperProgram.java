@@ -27,7 +27,8 @@ final class HelperProgram {
         Path target = directory.resolve("job-shim-" + sha256(program).substring(0, 16));
         if (!Files.isExecutable(target) || Files.size(target) != program.length) {
             Files.createDirectories(directory, JobFolder.PRIVATE_DIRECTORY);
-            Path temporary = Files.createTempFile(directory, "job-shim", ".tmp");
+            // One name, so that what a death leaves here is overwritten by the next worker; the lock keeps others out.
+            Path temporary = directory.resolve(target.getFileName() + ".tmp");
             Files.write(temporary, program);
             Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rwx------"));
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -118,7 +118,7 @@ final class JobStarter {
         }
         hooks.faults().accept(FaultPoint.REPLY_RECEIVED);
         if (reply.isEmpty()) {
-            return afterLauncherDeath(id, folder, request.owner());
+            return afterHelperDeath(id, folder, request.owner());
         }
         return switch (reply.get()) {
             case Launcher.Reply.Started(int pid, Instant startTime) -> {
@@ -128,20 +128,23 @@ final class JobStarter {
                 yield job;
             }
             case Launcher.Reply.Failed failed -> {
+                if (folder.wasStarted()) { // its shim was killed: a start that failed by itself has taken its mark back
+                    yield afterHelperDeath(id, folder, request.owner());
+                }
                 discard(folder);
                 throw failure(failed, spec);
             }
         };
     }
 
-    /** The launcher was killed between request and reply: the folder tells whether the job runs. */
-    private SupervisedJob afterLauncherDeath(JobId id, JobFolder folder, String owner) {
+    /** The launcher was killed between request and reply, or the shim was: the folder tells whether the job runs, or may have run. */
+    private SupervisedJob afterHelperDeath(JobId id, JobFolder folder, String owner) {
         try {
             SupervisedJob job = supervision
                     .takeUp(id, folder)
                     .join()
-                    .orElseThrow(() -> new JobException(
-                            new Failure.Internal("the launcher was killed before it started the job")));
+                    .orElseThrow(() ->
+                            new JobException(new Failure.Internal("the helper was killed before it started the job")));
             // A running job that is taken up is counted there.
             admission.leave(owner);
             return job;

@@ -8,6 +8,7 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -16,15 +17,14 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * The worker's end of all control sockets: one thread, "jobworker-shims", that sleeps in a selector until a shim has news or somebody has an
- * order for one.
+ * The worker's end of all control sockets: one thread, "jobworker-shims", that sleeps in a selector until a shim has news or can take the rest of
+ * an order.
  */
 final class ShimLoop implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(ShimLoop.class.getName());
 
     private final Selector selector;
     private final Thread thread;
-    private final Queue<Link> linksWithOrders = new ConcurrentLinkedQueue<>();
     private volatile boolean closed;
 
     ShimLoop() throws IOException {
@@ -72,9 +72,6 @@ final class ShimLoop implements AutoCloseable {
         while (!closed) {
             try {
                 selector.select(this::serve);
-                for (Link link = linksWithOrders.poll(); link != null; link = linksWithOrders.poll()) {
-                    link.flush();
-                }
             } catch (IOException | RuntimeException | Error e) {
                 // Whatever it is, the other jobs need this thread.
                 LOG.log(ERROR, "serving the control sockets", e);
@@ -118,7 +115,7 @@ final class ShimLoop implements AutoCloseable {
         }
     }
 
-    /** The connection to one shim. Everything but {@link #send} runs in the loop's thread. */
+    /** The connection to one shim. Everything but {@link #send} runs in the loop's thread; the monitor guards the order of writes. */
     final class Link {
         private static final int MAX_WAITING_ORDERS = 16;
 
@@ -133,7 +130,10 @@ final class ShimLoop implements AutoCloseable {
             this.channel = channel;
         }
 
-        /** Queues an order, from any thread. Returns false if {@value #MAX_WAITING_ORDERS} or more wait. */
+        /**
+         * Gives an order, from any thread. It is in the socket when this returns, so that the death of the worker does not take it back; it waits
+         * here only if the socket is full. Returns false if {@value #MAX_WAITING_ORDERS} or more wait.
+         */
         boolean send(ByteBuffer order) {
             if (orders.size() >= MAX_WAITING_ORDERS) {
                 return false;
@@ -142,11 +142,10 @@ final class ShimLoop implements AutoCloseable {
             return true;
         }
 
-        /** Queues input, from any thread, which the caller bounds by {@link ShimOrder#INPUT_WINDOW}. */
+        /** Gives input, which the caller bounds by {@link ShimOrder#INPUT_WINDOW}, as {@link #send} does. */
         void sendInput(ByteBuffer order) {
             orders.add(order);
-            linksWithOrders.add(this);
-            selector.wakeup();
+            flush();
         }
 
         private void read() {
@@ -175,7 +174,7 @@ final class ShimLoop implements AutoCloseable {
             }
         }
 
-        private void flush() {
+        private synchronized void flush() {
             SelectionKey key = channel.keyFor(selector);
             if (key == null || !key.isValid()) {
                 return; // The shim has left.
@@ -185,12 +184,13 @@ final class ShimLoop implements AutoCloseable {
                     channel.write(order);
                     if (order.hasRemaining()) {
                         key.interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+                        selector.wakeup();
                         return;
                     }
                     orders.remove();
                 }
                 key.interestOps(SelectionKey.OP_READ);
-            } catch (IOException gone) {
+            } catch (IOException | CancelledKeyException gone) {
                 // The shim has left; reading says so, after its last status.
                 orders.clear();
             }
