@@ -26,10 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 public abstract class SilenceContract {
     /** How long a connection may be idle for either end. */
-    protected static final Duration IDLE = Duration.ofMillis(600);
+    protected static final Duration IDLE = Duration.ofSeconds(1);
 
     /** What keeps it from being idle. */
-    protected static final Duration HEARTBEAT = IDLE.dividedBy(3);
+    protected static final Duration HEARTBEAT = IDLE.dividedBy(5);
 
     /** Returns a transport whose server has this idle timeout, if it has any, and sends these heartbeats. */
     protected abstract Transport transport();

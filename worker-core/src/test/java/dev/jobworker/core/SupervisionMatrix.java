@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.UUID;
+import org.awaitility.Awaitility;
 
 /** Runs every {@link Escape} to every end that it can have, those of one moment side by side, and prints what was wrong with each. */
 final class SupervisionMatrix {
@@ -33,7 +34,11 @@ final class SupervisionMatrix {
     }
 
     /** A job that runs. */
-    private record Cell(Escape escape, Escape.Moment moment, String token, Path report, Path gate, Job job) {}
+    private record Cell(Escape escape, Escape.Moment moment, String token, Path report, Path gate, Job job) {
+        int pid() {
+            return EngineFixture.pid(job);
+        }
+    }
 
     /** Prints a line for each cell: its escape, its moment, and its problem in base64, which is empty if there is none. */
     public static void main(String[] args) throws Exception {
@@ -52,7 +57,7 @@ final class SupervisionMatrix {
     private void run(Escape.Moment moment) throws Exception {
         List<Cell> cells = new ArrayList<>();
         for (Escape escape : Escape.values()) {
-            if (escape.moments().contains(moment) && escape.isOpenTo(TestJvm.ownUser())) {
+            if (escape.moments().contains(moment)) {
                 cells.add(start(escape, moment));
             }
         }
@@ -72,19 +77,20 @@ final class SupervisionMatrix {
         String token = "escape-" + UUID.randomUUID();
         Path report = directory.resolve(token + ".pids");
         Path gate = directory.resolve(token + ".gate");
-        if (moment == Escape.Moment.END) {
-            new ProcessBuilder("mkfifo", gate.toString()).start().waitFor();
-        }
+        new ProcessBuilder("mkfifo", gate.toString()).start().waitFor();
         JobSpec spec = JobSpec.builder(
                         "perl", "-e", escape.program(), token, report.toString(), moment.name(), gate.toString())
                 .timeout(moment == Escape.Moment.TIMEOUT ? TIMEOUT : null)
-                .gracePeriod(gracePeriod(escape))
+                .gracePeriod(gracePeriod(escape, moment))
+                .descendants(moment == Escape.Moment.STOP_AFTER_END ? Descendants.WAIT : Descendants.KILL)
                 .build();
         return new Cell(escape, moment, token, report, gate, engine.start(StartRequest.of("tester", spec)));
     }
 
-    private static Duration gracePeriod(Escape escape) {
-        return escape.outlastsTheGracePeriod() ? Duration.ofMillis(200) : Duration.ofSeconds(5);
+    private static Duration gracePeriod(Escape escape, Escape.Moment moment) {
+        return escape.outlastsTheGracePeriod() || moment == Escape.Moment.STOP_AFTER_END
+                ? Duration.ofMillis(200)
+                : Duration.ofSeconds(5);
     }
 
     private void check(Cell cell) throws Exception {
@@ -92,13 +98,19 @@ final class SupervisionMatrix {
         if (cell.moment != Escape.Moment.EXIT_AT_ONCE) {
             awaitReady(id);
         }
-        if (cell.moment == Escape.Moment.STOP || cell.moment == Escape.Moment.END) {
+        if (cell.moment != Escape.Moment.EXIT_AT_ONCE && cell.moment != Escape.Moment.TIMEOUT) {
             assertEscaped(cell);
         }
         Instant begin = Instant.now();
         switch (cell.moment) {
             case STOP -> engine.stop(id, null, "tester");
             case END -> Files.writeString(cell.gate, "go\n");
+            case STOP_AFTER_END -> {
+                Files.writeString(cell.gate, "go\n");
+                Awaitility.await().until(() -> !EngineFixture.isAlive(cell.pid()));
+                assertEquals(JobState.RUNNING, engine.get(id).state());
+                engine.stop(id, null, "tester");
+            }
             case EXIT_AT_ONCE, TIMEOUT -> {}
         }
         Job end = engine.await(id, Duration.ofSeconds(60));
@@ -107,7 +119,7 @@ final class SupervisionMatrix {
         assertEquals(List.of(), Holdings.processesWith(cell.token), "by /proc");
         assertEquals(List.of(), ended.survivors());
         assertEquals(expectedExit(cell), ended.exit());
-        assertEquals(expectedCause(cell), ended.cause());
+        assertEquals(expectedCause(cell, ended.cause().graceExceeded()), ended.cause());
         assertEquals(expectedState(cell.moment), end.state());
         Duration bound = cell.moment == Escape.Moment.TIMEOUT ? BOUND.plus(TIMEOUT) : BOUND;
         assertTrue(took.compareTo(bound) < 0, "took " + took);
@@ -144,13 +156,15 @@ final class SupervisionMatrix {
     private static ExitStatus expectedExit(Cell cell) {
         return switch (cell.moment) {
             case STOP, TIMEOUT -> cell.escape.exitWhenStopped();
-            case END -> new ExitStatus.Code(0);
+            case END, STOP_AFTER_END -> new ExitStatus.Code(0);
             case EXIT_AT_ONCE -> new ExitStatus.Code(Escape.EXIT_AT_ONCE_CODE);
         };
     }
 
-    private static Cause expectedCause(Cell cell) {
+    private static Cause expectedCause(Cell cell, boolean graceExceeded) {
         return switch (cell.moment) {
+            // Of those who are left some obey the signal and some do not.
+            case STOP_AFTER_END -> new Cause(Cause.Kind.STOP_REQUEST, "tester", graceExceeded);
             case STOP -> new Cause(Cause.Kind.STOP_REQUEST, "tester", cell.escape.outlastsTheGracePeriod());
             case TIMEOUT -> new Cause(Cause.Kind.TIMEOUT, null, cell.escape.outlastsTheGracePeriod());
             case END, EXIT_AT_ONCE -> new Cause(Cause.Kind.OWN_ACCORD, null, false);
@@ -159,7 +173,7 @@ final class SupervisionMatrix {
 
     private static JobState expectedState(Escape.Moment moment) {
         return switch (moment) {
-            case STOP -> JobState.STOPPED;
+            case STOP, STOP_AFTER_END -> JobState.STOPPED;
             case END -> JobState.SUCCEEDED;
             case EXIT_AT_ONCE, TIMEOUT -> JobState.FAILED;
         };
