@@ -260,7 +260,7 @@ class OutputTest {
     /** Three times as long as the server keeps an idle connection. */
     @ParameterizedTest
     @EnumSource
-    void follow_ofASilentJob_outlivesTheIdleTimeout(HttpClient.Version version) throws Exception {
+    void g1_s28_rawFollowOfASilentJob_outlivesTheIdleTimeout(HttpClient.Version version) throws Exception {
         Path go = directory.resolve("go");
         Job job = TestServer.start(alice, "echo one; mkfifo " + go + "; read x < " + go + "; echo two");
         try (HttpClient client = client("alice", version)) {

@@ -57,7 +57,7 @@ public abstract class ResumeContract {
     }
 
     @Test
-    void output_connectionCutHundredTimes_hasTheSameDigest() throws Exception {
+    void g1_s29_connectionCutHundredTimes_outputHasTheSameDigest() throws Exception {
         Random random = new Random(29);
         Path copy = directory.resolve("copy");
         Job job = TestServer.start(alice, "head -c 50000000 /dev/urandom | tee " + copy);

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class OutputTest extends EngineFixture {
 
     @Test
-    void g1_binaryOutput_everyFollowerGetsEveryByte() throws Exception {
+    void g1_s23_binaryOutput_everyFollowerGetsEveryByte() throws Exception {
         byte[] bytes = new byte[3_000_000];
         new Random(42).nextBytes(bytes);
         Files.write(directory.resolve("in"), bytes);
@@ -50,7 +50,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void g1_bytesOfAnyKind_arriveAsTheyAre() {
+    void g1_s23_bytesOfAnyKind_arriveAsTheyAre() {
         Job job = runShell("printf '\\000\\377\\303'; printf '\\251 no final newline'");
         assertArrayEquals(
                 new byte[] {
@@ -189,7 +189,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void g2_readerThatNeverReads_delaysNobody() throws InterruptedException {
+    void g2_s25_readerThatNeverReads_delaysNobody() throws InterruptedException {
         Job job = startShell("read go < " + fifo("gate") + "; head -c 20000000 /dev/zero");
         try (OutputReader idle = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
             openGate("gate");
@@ -299,7 +299,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void outputLimit_truncate_keepsTheHeadAndCountsTheRest() {
+    void g11_s26_outputLimit_truncate_keepsTheHeadAndCountsTheRest() {
         JobSpec spec = JobSpec.builder("sh", "-c", "head -c 300000 /dev/zero; echo done >&2")
                 .output(new OutputPolicy(1000L, OutputPolicy.AtLimit.TRUNCATE, false))
                 .build();
@@ -311,7 +311,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void outputLimit_kill_endsTheJob() {
+    void g11_s26_outputLimit_kill_endsTheJob() {
         JobSpec spec = JobSpec.builder("sh", "-c", "while :; do echo more; done")
                 .output(new OutputPolicy(1000L, OutputPolicy.AtLimit.KILL, false))
                 .gracePeriod(Duration.ZERO)
@@ -334,7 +334,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void outputLimit_keepTail_offsetsStayAndTheHeadIsTypedAsGone() {
+    void g11_s26_outputLimit_keepTail_offsetsStayAndTheHeadIsTypedAsGone() {
         long limit = OutputPolicy.MIN_TAIL_BYTES;
         Job job = awaitFinal(start(tailed(limit, "seq -w 100000; echo last >&2").build()));
         assertExit(0, job);
@@ -376,7 +376,7 @@ final class OutputTest extends EngineFixture {
 
     /** G1 under a moving head: what a follower gets is right, and when it fell behind it is told so. */
     @Test
-    void g1_keepTail_followersOfAFastJobGetTrueBytesOrATypedError() throws Exception {
+    void g1_s26_keepTail_followersOfAFastJobGetTrueBytesOrATypedError() throws Exception {
         Job job = start(tailed(OutputPolicy.MIN_TAIL_BYTES, "seq -w 9999999").build());
         int fellBehind = 0;
         int delivered = 0;
@@ -429,7 +429,7 @@ final class OutputTest extends EngineFixture {
     }
 
     @Test
-    void devStdout_openedByTheJob_keepsEarlierOutput() {
+    void g1_s24_devStdout_openedByTheJob_keepsEarlierOutput() {
         Job job = runShell(
                 "echo first; echo second > /dev/stdout; echo third > /dev/stderr; dd if=/dev/zero bs=1 count=1 of=/dev/stdout 2>/dev/null");
         assertEquals("first\nsecond\n\0", text(job, OutputView.STDOUT));

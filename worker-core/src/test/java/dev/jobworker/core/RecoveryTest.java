@@ -51,7 +51,7 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void g7_workerKilled_runningJobGoesOnAndTellsItsTrueEnd() throws Exception {
+    void g7_s15_workerKilled_runningJobGoesOnAndTellsItsTrueEnd() throws Exception {
         Path gate = directory.resolve("gate");
         runShell("mkfifo " + gate);
         String script = "echo before; read go < " + gate + "; echo after; exit 7";
@@ -95,7 +95,7 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void g7_jobEndsWhileNoWorkerRuns_isFoundWithEverything() throws Exception {
+    void g7_s16_jobEndsWhileNoWorkerRuns_isFoundWithEverything() throws Exception {
         Path gate = directory.resolve("gate");
         runShell("mkfifo " + gate);
         JobId id;
@@ -138,7 +138,7 @@ final class RecoveryTest extends EngineFixture {
 
     @ParameterizedTest
     @EnumSource(names = {"FOLDER_MADE", "FOLDER_WRITTEN", "REQUEST_SENT", "REPLY_RECEIVED", "JOB_ENTERED"})
-    void g7_workerDiesDuringStart_nothingRunsTwice(FaultPoint step) throws Exception {
+    void g7_s17_workerDiesDuringStart_nothingRunsTwice(FaultPoint step) throws Exception {
         Path runs = directory.resolve("runs");
         String script = "echo run >> " + runs + "; echo output";
         try (WorkerProcess worker = otherWorker(script, step.name())) {
@@ -162,7 +162,7 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void g7_shimKilled_jobIsLostAndItsTreeIsSwept() throws Exception {
+    void g7_s18_shimKilled_jobIsLostAndItsTreeIsSwept() throws Exception {
         Job job = startShell("setsid sleep 300 & sleep 300 & echo kept; exec sleep 300");
         awaitOutput(job, "kept");
         try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
@@ -207,7 +207,7 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void g7_anotherBoot_runningJobIsLostAndNobodyIsSignalled() throws Exception {
+    void g7_s19_anotherBoot_runningJobIsLostAndNobodyIsSignalled() throws Exception {
         JobId id;
         try (JobEngine leaving = JobEngine.open(directory.resolve("other"))) {
             id = leaving.start(StartRequest.of("tester", shell("echo kept; exec sleep 300")))
@@ -232,13 +232,13 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void secondWorker_onOneDirectory_isRefused() {
+    void g7_s21_secondWorker_onOneDirectory_isRefused() {
         IOException inThisJvm = assertThrows(IOException.class, () -> JobEngine.open(directory.resolve("state")));
         assertEquals("another worker uses the state directory " + directory.resolve("state"), inThisJvm.getMessage());
     }
 
     @Test
-    void secondWorker_refusedInThisJvm_leavesTheFirstItsLock() throws Exception {
+    void g7_s21_secondWorker_refusedInThisJvm_leavesTheFirstItsLock() throws Exception {
         Path state = directory.resolve("state");
         assertThrows(IOException.class, () -> JobEngine.open(state));
         try (WorkerProcess other = WorkerProcess.starting(state, requestId, "exit 0", "")) {
@@ -305,7 +305,7 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
-    void secondWorker_inAnotherJvm_isRefused() throws Exception {
+    void g7_s21_secondWorker_inAnotherJvm_isRefused() throws Exception {
         try (WorkerProcess other = otherWorker("exec sleep 300", "")) {
             JobId id = other.awaitJob();
             assertThrows(IOException.class, () -> JobEngine.open(directory.resolve("state")));

@@ -27,7 +27,7 @@ final class SupervisionTest extends EngineFixture {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 126, 127, 128, 137, 255})
-    void g5_exitCode_isReportedAsItIs(int code) {
+    void g5_s11_exitCode_isReportedAsItIs(int code) {
         Job job = runShell("exit " + code);
         assertExit(code, job);
         assertEquals(code == 0 ? JobState.SUCCEEDED : JobState.FAILED, job.state());
@@ -36,7 +36,7 @@ final class SupervisionTest extends EngineFixture {
 
     @ParameterizedTest
     @ValueSource(ints = {9, 11, 15, 24, 34})
-    void g5_signal_isNeverAnExitCode(int number) {
+    void g5_s11_signal_isNeverAnExitCode(int number) {
         JobSpec spec = JobSpec.builder("sh", "-c", "kill -" + number + " $$")
                 .limit(ResourceLimit.CORE, 0)
                 .build();
@@ -68,7 +68,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g5_ignoresTerm_isKilledAfterTheGracePeriod() {
+    void g5_s03_jobIgnoresSignals_stop_killsAfterTheGracePeriod() {
         Job job = startShell("trap '' TERM INT HUP; echo ready; while :; do sleep 1; done");
         awaitOutput(job, "ready");
         engine.stop(job.id(), Duration.ofMillis(200), "tester");
@@ -138,7 +138,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void stop_stoppedProcess_stillHandlesTerm() {
+    void g5_s04_stoppedJob_stop_letsItsHandlerRun() {
         Job job = startShell("trap 'echo bye; exit 4' TERM; echo ready; kill -STOP $$; while :; do sleep 0.1; done");
         awaitOutput(job, "ready");
         engine.stop(job.id(), LONG, "tester");
@@ -146,7 +146,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void stop_again_earlierDeadlineWins() {
+    void g5_s10_stopAgain_earlierDeadlineWins() {
         Job job = startShell("trap '' TERM; echo ready; while :; do sleep 1; done");
         awaitOutput(job, "ready");
         engine.stop(job.id(), LONG.multipliedBy(10), "first");
@@ -159,7 +159,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void stop_byManyAtOnce_isIdempotent() throws Exception {
+    void g5_s10_stopByManyAtOnce_isIdempotent() throws Exception {
         Job job = startShell("exec sleep 300");
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Job>> stops = new ArrayList<>();
@@ -193,7 +193,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g6_daemonWithEmptyEnvironment_diesWithTheJob() {
+    void g6_s01_daemonWithEmptyEnvironment_diesWithTheJob() {
         Job job = startShell("setsid env -i /bin/sh -c 'sleep 300 & echo daemon=$!\\;' > " + directory.resolve("pid")
                 + " 2>&1 < /dev/null &" + " while ! [ -s " + directory.resolve("pid") + " ]; do :; done; cat "
                 + directory.resolve("pid"));
@@ -204,7 +204,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g6_backgroundChildHoldsStdout_endIsNotDelayed() throws IOException {
+    void g6_s02_backgroundChildHoldsStdout_endIsNotDelayed() throws IOException {
         Job job = runShell("sleep 300 & echo child=$!\\;; exit 5");
         assertExit(5, job);
         assertFalse(isAlive(awaitNumber(job, "child")));
@@ -229,7 +229,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g6_chainOfForks_isCaught() throws IOException {
+    void g6_s06_chainOfForks_isCaught() throws IOException {
         Job job = startShell(
                 "f() { echo x > " + directory.resolve("alive") + "; (f &) ; exit; }; f & echo ready; exec sleep 300");
         awaitOutput(job, "ready");
@@ -239,7 +239,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g8_startFailures_tellStageAndErrnoAndLeaveNothing() throws IOException {
+    void g8_s07_startFailures_tellStageAndErrnoAndLeaveNothing() throws IOException {
         Path script = directory.resolve("script");
         Files.writeString(script, "echo no interpreter line\n");
         assertExecFails(ExecStage.EXEC, 13, JobSpec.of(script.toString()));
@@ -267,7 +267,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g8_busyProgram_isRetriedThenTyped() throws IOException {
+    void g8_s07_busyProgram_isRetriedThenTyped() throws IOException {
         Path program = directory.resolve("busy");
         Files.copy(Path.of("/bin/true"), program);
         try (var _ = Files.newOutputStream(program, java.nio.file.StandardOpenOption.APPEND)) {
@@ -277,7 +277,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g12_child_seesNothingOfTheWorker() {
+    void g12_s08_child_seesNothingOfTheWorker() {
         Job job = runShell("""
                 ls /proc/self/fd | tr '\\n' ' '; echo
                 cat /proc/self/status | grep -E 'SigBlk|SigIgn|SigCgt' | tr -d '\\t\\n'; echo
@@ -352,7 +352,7 @@ final class SupervisionTest extends EngineFixture {
     }
 
     @Test
-    void g11_manyJobsAtOnce_allEndRightAndNothingLeaks() throws Exception {
+    void g11_s30_manyJobsAtOnce_allEndRightAndNothingLeaks() throws Exception {
         runShell(":");
         long before = descriptors();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
