@@ -353,7 +353,6 @@ final class SupervisionTest extends EngineFixture {
 
     @Test
     void g11_s30_manyJobsAtOnce_allEndRightAndNothingLeaks() throws Exception {
-        runShell(":");
         long before = descriptors();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Job>> ends = new ArrayList<>();
