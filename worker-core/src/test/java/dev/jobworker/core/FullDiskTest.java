@@ -70,16 +70,19 @@ final class FullDiskTest extends EngineFixture {
             for (int i = 0; i < 20; i++) {
                 assertFails(Failure.StorageFull.class, () -> full.start(another));
             }
-            assertEquals(JobState.RUNNING, full.get(small.id()).state());
             assertEquals(1, full.runningJobs());
             assertEquals(2, files(tiny.path().resolve("state/jobs")).size());
+            // There is room for the end of every job that was started.
+            Files.writeString(directory.resolve("small"), "go\n");
+            Job smallEnd = full.await(small.id(), LONG);
+            assertExit(0, smallEnd);
+            assertTrue(Files.exists(tiny.path().resolve("state/jobs/" + small.id() + "/exit.json")));
+            assertEquals("small\n".length(), read(full, smallEnd).end());
             full.delete(large.id());
             Job started = full.start(another);
             Job end = full.await(started.id(), LONG);
             assertExit(2, end);
             assertEquals("another\n".length(), end.output().stdoutBytes());
-            Files.writeString(directory.resolve("small"), "go\n");
-            assertExit(0, full.await(small.id(), LONG));
         }
     }
 

@@ -13,7 +13,7 @@ import java.util.List;
  *
  * @param descriptors of files below the directory, and of sockets; the rest of this JVM opens and closes others as it likes
  * @param threads the engine's platform threads
- * @param processes launchers and shims: those with the directory in their command lines
+ * @param processes launchers and shims, which have the directory in their command lines, and zombies of theirs
  */
 record Holdings(long descriptors, long threads, long processes) {
 
@@ -26,8 +26,20 @@ record Holdings(long descriptors, long threads, long processes) {
         long threads = Thread.getAllStackTraces().keySet().stream()
                 .filter(thread -> thread.getName().startsWith("jobworker-"))
                 .count();
-        return new Holdings(
-                descriptors, threads, processesWith(directory.toString()).size());
+        List<Long> helpers = processesWith(directory.toString());
+        return new Holdings(descriptors, threads, helpers.size() + zombiesOf(helpers));
+    }
+
+    private static long zombiesOf(List<Long> parents) throws IOException {
+        return list(Path.of("/proc")).stream()
+                .map(process -> process.getFileName().toString())
+                .filter(name -> name.chars().allMatch(Character::isDigit))
+                .map(Long::parseLong)
+                .filter(pid -> !EngineFixture.isAlive(pid)
+                        && EngineFixture.parent(pid)
+                                .filter(parent -> parents.contains(parent.longValue()))
+                                .isPresent())
+                .count();
     }
 
     /** Returns the live processes with {@code token} in their arguments; also those whose leader thread is gone. */

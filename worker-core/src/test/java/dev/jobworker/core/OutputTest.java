@@ -22,6 +22,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -336,7 +337,12 @@ final class OutputTest extends EngineFixture {
     @Test
     void g11_s26_outputLimit_keepTail_offsetsStayAndTheHeadIsTypedAsGone() {
         long limit = OutputPolicy.MIN_TAIL_BYTES;
-        Job job = awaitFinal(start(tailed(limit, "seq -w 100000; echo last >&2").build()));
+        Job started = start(tailed(limit, "seq -w 100000; read go < " + fifo("gate") + "; echo last >&2")
+                .build());
+        // Two pipes have no order: the last line is written when all before it has been read.
+        Awaitility.await().until(() -> engine.get(started.id()).output().stdoutBytes() == 700_000);
+        openGate("gate");
+        Job job = awaitFinal(started);
         assertExit(0, job);
         long size = 700_005;
         OutputInfo output = job.output();

@@ -128,7 +128,7 @@ final class WorkerConditionsTest extends EngineFixture {
     @Test
     void g5_s13_shimStoppedOverTheDeadline_jobThatEndedBeforeIsNoTimeout() throws Exception {
         Path gate = fifo("gate");
-        Duration limit = Duration.ofSeconds(2);
+        Duration limit = Duration.ofSeconds(3);
         Job job = start(JobSpec.builder("sh", "-c", "echo ready; read go < " + gate + "; exit 0")
                 .timeout(limit)
                 .build());
