@@ -1,6 +1,5 @@
 package dev.jobworker.core;
 
-import static dev.jobworker.core.TortureScale.scaled;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -97,7 +96,7 @@ final class OutputTortureTest extends EngineFixture {
 
     @Test
     void g1_s23_longOutputWithoutANewline_isExactForEveryFollower() throws Exception {
-        int blocks = scaled(23, "MiB", 64, 1024);
+        int blocks = Torture.scaled("MiB", 64, 1024);
         byte[] period = new byte[256];
         for (int i = 0; i < period.length; i++) {
             period[i] = (byte) (i == '\n' ? 0 : i);
@@ -142,7 +141,7 @@ final class OutputTortureTest extends EngineFixture {
 
     @Test
     void g1_s25_followersJoinAtRandomMomentsStallAndVanish_completeOnesAreIdentical() throws Exception {
-        int total = scaled(25, "MiB", 32, 1024) * MIB;
+        int total = Torture.scaled("MiB", 32, 1024) * MIB;
         Random random = new Random(25);
         Path copy = directory.resolve("copy");
         Path gate = fifo("gate");
@@ -212,9 +211,9 @@ final class OutputTortureTest extends EngineFixture {
     @ParameterizedTest
     @EnumSource
     void g11_s26_fastJobWithSlowFollowers_policyIsAppliedAndMemoryIsFlat(OutputPolicy.AtLimit policy) throws Exception {
-        long total = (long) scaled(26, "MiB written", 192, 10_240) * MIB;
-        long limit = (long) scaled(26, "MiB kept", 16, 256) * MIB;
-        int count = scaled(26, "followers", 24, 100);
+        long total = (long) Torture.scaled("MiB written", 192, 10_240) * MIB;
+        long limit = (long) Torture.scaled("MiB kept", 16, 256) * MIB;
+        int count = Torture.scaled("followers", 24, 100);
         JobSpec spec = JobSpec.builder("sh", "-c", "yes 0123456789abcde | head -c " + total + "; kill -0 $$")
                 .output(new OutputPolicy(limit, policy, false))
                 .gracePeriod(Duration.ZERO)
@@ -289,7 +288,7 @@ final class OutputTortureTest extends EngineFixture {
 
     @Test
     void g11_s30_manyJobsThatExitAtOnce_everyExitIsRightAndNothingIsLeft() throws Exception {
-        int jobs = scaled(30, "jobs", 600, 10_000);
+        int jobs = Torture.scaled("jobs", 600, 10_000);
         runAndDelete(100, 1); // what is made once
         long memory = Holdings.memory();
         Holdings before = Holdings.of(directory);

@@ -20,6 +20,13 @@ final class Torture {
         return repetitions;
     }
 
+    /** Returns {@code usual}, or {@code torture} under {@code .ci/torture}, and says how much of {@code what} that is, as {@link #repetitions} does. */
+    static int scaled(String what, int usual, int torture) {
+        int amount = Integer.getInteger("torture.scale", 1) > 1 ? torture : usual;
+        System.out.println("torture: " + scenarios() + " " + what + "=" + amount);
+        return amount;
+    }
+
     private static String scenarios() {
         return StackWalker.getInstance()
                 .walk(frames -> frames.map(StackWalker.StackFrame::getMethodName)
