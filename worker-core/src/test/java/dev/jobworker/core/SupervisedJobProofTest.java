@@ -1,0 +1,222 @@
+package dev.jobworker.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jetbrains.lincheck.datastructures.IntGen;
+import org.jetbrains.lincheck.datastructures.Operation;
+import org.jetbrains.lincheck.datastructures.Param;
+import org.junit.jupiter.api.Test;
+
+/** Proofs that a {@link SupervisedJob} goes from running over stopping to one end, and that everybody sees the same one. */
+final class SupervisedJobProofTest {
+    private static final int ROUNDS = 3000;
+    private static final Duration LONG = Duration.ofSeconds(30);
+    private static final Instant TIME = Instant.EPOCH;
+    private static final JobId ID = JobId.create(TIME);
+    private static final JobSpec SPEC = JobSpec.of("true");
+    private static final JobRecord RECORD =
+            new JobRecord(JobRecord.VERSION, "tester", new UUID(0, 0), "digest", TIME, "boot", SPEC);
+    private static final JobStatus.Running RUNNING = new JobStatus.Running(1, TIME);
+    private static final ShimThatHasLeft SHIM = ShimThatHasLeft.create();
+
+    private static SupervisedJob create() {
+        Job job = new Job(ID, "tester", SPEC, TIME, RUNNING, OutputInfo.EMPTY);
+        SupervisedJob supervised = new SupervisedJob(job, RECORD, new JobFolder(Path.of("none")), _ -> {});
+        supervised.linkTo(SHIM.link());
+        return supervised;
+    }
+
+    private static OutputInfo output(int bytes) {
+        return new OutputInfo(bytes, 0, 0, 0, false);
+    }
+
+    private static ShimStatus status(boolean stopping, int bytes) {
+        return new ShimStatus(1, TIME, stopping, stopping ? Cause.Kind.TIMEOUT : Cause.Kind.OWN_ACCORD, output(bytes));
+    }
+
+    private static JobStatus lost(int number) {
+        return new JobStatus.Lost("end " + number, TIME);
+    }
+
+    /** Links whose orders are taken and never read: what a link is between the end of a shim and the news of it. */
+    private record ShimThatHasLeft(ShimLoop loop, SocketChannel channel, Constructor<?> constructor) {
+        static ShimThatHasLeft create() {
+            try {
+                ShimLoop loop = new ShimLoop();
+                loop.close();
+                SocketChannel channel = ShimLoop.open();
+                channel.close();
+                Constructor<?> constructor = ShimLoop.Link.class.getDeclaredConstructor(
+                        ShimLoop.class, ShimLoop.Listener.class, SocketChannel.class);
+                constructor.setAccessible(true);
+                return new ShimThatHasLeft(loop, channel, constructor);
+            } catch (IOException | ReflectiveOperationException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        ShimLoop.Link link() {
+            try {
+                return (ShimLoop.Link) constructor.newInstance(loop, null, channel);
+            } catch (ReflectiveOperationException e) {
+                throw new LinkageError(e.getMessage(), e);
+            }
+        }
+    }
+
+    @Test
+    void linearizable_statusAndEnd() {
+        Torture.checkLinearizable(Concurrent.class, Sequential.class);
+    }
+
+    public static final class Concurrent {
+        private final SupervisedJob job = create();
+
+        @Operation
+        public void running(@Param(gen = IntGen.class, conf = "1:3") int bytes) {
+            job.status(status(false, bytes));
+        }
+
+        @Operation
+        public void stopping(@Param(gen = IntGen.class, conf = "1:3") int bytes) {
+            job.status(status(true, bytes));
+        }
+
+        @Operation
+        public void end(@Param(gen = IntGen.class, conf = "4:5") int number) {
+            job.end(lost(number), output(number));
+        }
+
+        @Operation
+        public String look() {
+            Job now = job.job();
+            return text(now.status(), now.output().stdoutBytes());
+        }
+
+        private static String text(JobStatus status, long bytes) {
+            return switch (status) {
+                        case JobStatus.Running _ -> "running ";
+                        case JobStatus.Stopping stopping -> stopping.cause() + " ";
+                        case JobStatus.Lost lost -> lost.evidence() + " ";
+                        case JobStatus.Ended _ -> "ended ";
+                    }
+                    + bytes;
+        }
+    }
+
+    public static final class Sequential {
+        private String state = "running";
+        private int bytes;
+        private boolean ended;
+
+        public void running(int sent) {
+            bytes = ended ? bytes : sent;
+        }
+
+        public void stopping(int sent) {
+            if (!ended) {
+                state = "TIMEOUT";
+                bytes = sent;
+            }
+        }
+
+        public void end(int number) {
+            if (!ended) {
+                ended = true;
+                state = "end " + number;
+                bytes = number;
+            }
+        }
+
+        public String look() {
+            return state + " " + bytes;
+        }
+    }
+
+    @Test
+    void supervisedJob_endsTwiceWhileItIsStopped_hasOneEnd() {
+        Torture.checkInterleavings(() -> {
+            SupervisedJob job = Torture.shared(create());
+            Torture.together(
+                    () -> job.stop(Cause.Kind.STOP_REQUEST, Duration.ZERO, "tester"),
+                    () -> {
+                        job.status(status(false, 1));
+                        job.end(lost(4), output(4));
+                        assertEnded(job, job.job());
+                    },
+                    () -> {
+                        job.end(lost(5), output(5));
+                        assertEnded(job, job.job());
+                    });
+        });
+    }
+
+    private static void assertEnded(SupervisedJob job, Job end) throws InterruptedException {
+        assertInstanceOf(JobStatus.Lost.class, end.status());
+        assertSame(end, job.await(Duration.ZERO));
+        assertSame(end, job.job());
+    }
+
+    @Test
+    void supervisedJob_endsAreManyAndWaitersToo_allSeeOneEndAndNoStateGoesBack() {
+        List<SupervisedJob> jobs = Stream.generate(SupervisedJobProofTest::create)
+                .limit(Torture.scaled(ROUNDS))
+                .toList();
+        CyclicBarrier start = new CyclicBarrier(5);
+        Torture.together(
+                () -> each(jobs, start, job -> {
+                    job.status(status(false, 1));
+                    job.status(status(true, 2));
+                    job.end(lost(4), output(4));
+                }),
+                () -> each(jobs, start, job -> job.stop(Cause.Kind.STOP_REQUEST, Duration.ZERO, "tester")),
+                () -> each(jobs, start, job -> job.end(lost(5), output(5))),
+                () -> each(jobs, start, SupervisedJobProofTest::follow),
+                () -> each(jobs, start, job -> {
+                    Job last = job.await(LONG);
+                    assertInstanceOf(JobStatus.Lost.class, last.status());
+                    assertSame(last, job.job());
+                    assertSame(last, job.onExit().toCompletableFuture().get(LONG.toSeconds(), TimeUnit.SECONDS));
+                }));
+    }
+
+    private interface JobWork {
+        void accept(SupervisedJob job) throws Exception;
+    }
+
+    private static void each(List<SupervisedJob> jobs, CyclicBarrier start, JobWork work) throws Exception {
+        for (SupervisedJob job : jobs) {
+            start.await(LONG.toSeconds(), TimeUnit.SECONDS);
+            work.accept(job);
+        }
+    }
+
+    private static void follow(SupervisedJob job) throws InterruptedException {
+        Job seen = job.job();
+        try (Published<Job>.Waiter waiter = job.snapshot().waiter()) {
+            while (!seen.state().isFinal()) {
+                assertTrue(waiter.await(seen, OutputReader.deadline(LONG)), "a wake-up was lost");
+                Job next = job.job();
+                assertTrue(next.state().compareTo(seen.state()) >= 0, () -> "back to " + next);
+                assertTrue(next.output().stdoutBytes() >= seen.output().stdoutBytes(), () -> "less of " + next);
+                seen = next;
+            }
+        }
+        assertEquals(JobState.LOST, seen.state());
+        assertSame(seen, job.job());
+    }
+}
