@@ -6,10 +6,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -154,8 +155,8 @@ final class AdmissionProofTest {
         int jobs = Torture.scaled(300);
         StateDirectory state = StateDirectory.open(directory);
         Admission admission = new Admission(2);
-        BlockingQueue<SupervisedJob> forOne = new LinkedBlockingQueue<>();
-        BlockingQueue<SupervisedJob> forAnother = new LinkedBlockingQueue<>();
+        List<SupervisedJob> entered = Collections.synchronizedList(new ArrayList<>());
+        AtomicInteger steps = new AtomicInteger();
         AtomicInteger removed = new AtomicInteger();
         try (state;
                 Supervision supervision = new Supervision(state, admission, Hooks.NONE)) {
@@ -165,15 +166,12 @@ final class AdmissionProofTest {
                     SupervisedJob job = enter(state, supervision);
                     assertEquals(
                             JobState.LOST, job.await(Duration.ofSeconds(30)).state());
-                    forOne.add(job);
-                    forAnother.add(job);
+                    entered.add(job);
                 }
             };
-            Torture.together(
-                    starter,
-                    starter,
-                    () -> removeAll(supervision, forOne, 2 * jobs, removed),
-                    () -> removeAll(supervision, forAnother, 2 * jobs, removed));
+            Torture.together(starter, starter);
+            Torture.Work remover = () -> removeAll(supervision, entered, steps, removed);
+            Torture.together(remover, remover);
             assertEquals(2 * jobs, removed.get());
             assertEquals(0, supervision.size());
             assertEquals(0, admission.running());
@@ -190,11 +188,14 @@ final class AdmissionProofTest {
         return supervision.enterStarted(id, folder, record, new JobStatus.Running(1, now), ShimLoop.open());
     }
 
+    /** Two do this, step by step together. */
     private static void removeAll(
-            Supervision supervision, BlockingQueue<SupervisedJob> jobs, int count, AtomicInteger removed)
-            throws InterruptedException {
-        for (int i = 0; i < count; i++) {
-            SupervisedJob job = jobs.take();
+            Supervision supervision, List<SupervisedJob> jobs, AtomicInteger steps, AtomicInteger removed) {
+        int step = 0;
+        for (SupervisedJob job : jobs) {
+            step += 2;
+            steps.incrementAndGet();
+            Torture.spinUntil(steps, step);
             if (supervision.remove(job)) {
                 removed.incrementAndGet();
             }

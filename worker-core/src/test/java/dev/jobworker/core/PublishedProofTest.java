@@ -4,9 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -17,9 +15,6 @@ import org.junit.jupiter.api.Test;
 final class PublishedProofTest {
     private static final int LAST = 3;
     private static final int ROUNDS = 200_000;
-
-    /** Who has not been woken by then never will be, on however busy a machine. */
-    private static final long LOST_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     @Test
     void linearizable_valueAndClosing() {
@@ -149,24 +144,12 @@ final class PublishedProofTest {
                 },
                 () -> {
                     for (int round = 1; round <= rounds; round++) {
-                        spinUntil(begun, round);
+                        Torture.spinUntil(begun, round);
                         for (int spin = round % 16; spin > 0; spin--) {
                             Thread.onSpinWait();
                         }
                         published.update(value -> value + 1);
                     }
                 });
-    }
-
-    /** Spins, as parking would come too late for the moment that is to be hit. */
-    private static void spinUntil(AtomicInteger begun, int round) {
-        long start = System.nanoTime();
-        for (int spin = 1; begun.get() != round; spin++) {
-            Thread.onSpinWait();
-            if (spin % 1024 == 0) {
-                LockSupport.parkNanos(1); // the other may need this very core
-                assertTrue(System.nanoTime() - start < LOST_NANOS, "a wake-up was lost before round " + round);
-            }
-        }
     }
 }

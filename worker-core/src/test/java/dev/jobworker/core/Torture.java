@@ -1,5 +1,7 @@
 package dev.jobworker.core;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.invoke.MethodHandles;
@@ -10,6 +12,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jetbrains.lincheck.Lincheck;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
@@ -33,8 +37,15 @@ import org.objectweb.asm.commons.SimpleRemapper;
 final class Torture {
     private static final int SCALE = Integer.getInteger("torture.scale", 1);
 
+    /** Who has not come by then never will, on however busy a machine. */
+    private static final long HANGS_NANOS = TimeUnit.SECONDS.toNanos(30);
+
     @SuppressWarnings("UnusedVariable") // a write is all that the model checker needs
     private static @Nullable Object shared;
+
+    static {
+        System.setProperty("lincheck.logLevel", "ERROR"); // it warns of every record
+    }
 
     private Torture() {}
 
@@ -46,7 +57,7 @@ final class Torture {
     static void checkLinearizable(Class<?> structure, Class<?> specification) {
         new ModelCheckingOptions()
                 .iterations(scaled(10))
-                .invocationsPerIteration(60)
+                .invocationsPerIteration(40)
                 .threads(2)
                 .actorsBefore(1)
                 .actorsPerThread(3)
@@ -66,7 +77,7 @@ final class Torture {
 
     /** Runs {@code test}, which works {@link #together} on something {@link #shared}, in many interleavings. */
     static void checkInterleavings(Runnable test) {
-        Lincheck.runConcurrentTest(scaled(50), test);
+        Lincheck.runConcurrentTest(scaled(30), test);
     }
 
     /** Shows the model checker what threads share: it does not see what a lambda captures, and takes it for one thread's own. */
@@ -141,6 +152,18 @@ final class Torture {
             synchronized (parked.lock) {
                 parked.permit = true;
                 parked.lock.notifyAll();
+            }
+        }
+    }
+
+    /** Waits until {@code steps} come to {@code step}, not parked: that would end too late for the moment that is to be hit. */
+    static void spinUntil(AtomicInteger steps, int step) {
+        long start = System.nanoTime();
+        for (int spin = 1; steps.get() < step; spin++) {
+            Thread.onSpinWait();
+            if (spin % 1024 == 0) {
+                LockSupport.parkNanos(1); // the other may need this very core
+                assertTrue(System.nanoTime() - start < HANGS_NANOS, () -> "nobody comes to step " + step);
             }
         }
     }
