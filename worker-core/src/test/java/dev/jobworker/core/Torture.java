@@ -30,9 +30,8 @@ import org.objectweb.asm.commons.SimpleRemapper;
 /**
  * What the proofs of concurrent structures have in common. The system property {@code torture.scale} multiplies their iterations.
  *
- * <p>There are two kinds of proof, each blind where the other sees. The model checker goes through interleavings one by one, but takes memory for
- * sequentially consistent and lets {@code park} return without cause, so that it cannot see a lost wake-up. Real threads have both, if they come
- * through the dangerous moment often enough.
+ * <p>The model checker goes through interleavings one by one, but takes memory for sequentially consistent; that it is used as it is in truth, real
+ * threads show, as far as they come through the dangerous moment often enough.
  */
 final class Torture {
     private static final int SCALE = Integer.getInteger("torture.scale", 1);
