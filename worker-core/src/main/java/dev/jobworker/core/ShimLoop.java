@@ -125,7 +125,9 @@ final class ShimLoop implements AutoCloseable {
         private final ByteBuffer received =
                 ByteBuffer.allocate(16 * ShimStatus.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-        private Link(Listener listener, SocketChannel channel) {
+        private volatile boolean over;
+
+        Link(Listener listener, SocketChannel channel) {
             this.listener = listener;
             this.channel = channel;
         }
@@ -196,7 +198,13 @@ final class ShimLoop implements AutoCloseable {
             }
         }
 
+        /** Whether the listener was told, or is being told, that it ended. */
+        boolean isOver() {
+            return over;
+        }
+
         private void end() {
+            over = true;
             disconnect();
             listener.ended();
         }

@@ -35,6 +35,7 @@ final class SupervisedJob implements ShimLoop.Listener {
     /** Whose turn it is to write to the job's standard input. Held while the job does not read. */
     private final Semaphore inputTurn = new Semaphore(1, true);
 
+    /** Written under this object's monitor, read freely. */
     private volatile ShimLoop.@Nullable Link link;
 
     private volatile @Nullable ByteBuffer lastStop;
@@ -71,8 +72,14 @@ final class SupervisedJob implements ShimLoop.Listener {
         return folder;
     }
 
+    /** Takes the connection to the shim, unless it has ended already. */
     void linkTo(ShimLoop.Link shim) {
-        link = shim;
+        synchronized (this) {
+            if (shim.isOver()) {
+                return;
+            }
+            link = shim;
+        }
         ByteBuffer stop = lastStop;
         if (stop != null) {
             shim.send(stop.duplicate()); // the connection that it was given to may have ended before it was sent
@@ -109,7 +116,9 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     @Override
     public void ended() {
-        link = null;
+        synchronized (this) {
+            link = null;
+        }
         onShimGone.accept(this);
     }
 
