@@ -32,6 +32,7 @@ void control_accept(struct control *c, int64_t now)
     }
     control_hang_up(c);
     c->peer = peer;
+    c->peer_pid = who.pid;
     c->news = true;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct order {
     enum order_kind kind;
@@ -20,6 +21,7 @@ enum { RECEIVED_MAX = sizeof(uint32_t) + ORDER_MAX };
 
 struct control {
     int listener, peer; /* peer: -1 if nobody is connected */
+    pid_t peer_pid;
     bool news;          /* a status is due */
     bool blocked;       /* the peer's socket is full */
     int64_t accept_at;  /* when there may be a descriptor for the next peer */

@@ -46,6 +46,7 @@ struct launcher {
     bool ended; /* no more requests */
     int signals;
     int worker[2]; /* a pipe: shims watch its read end, the launcher closes the write end when the worker is gone */
+    pid_t worker_pid;
     struct rlimit files;
     bool sweeping;
     struct sweep sweep;
@@ -151,7 +152,7 @@ failed:;
 static void start(struct launcher *l, uint8_t *frame, uint32_t length)
 {
     struct request r;
-    struct post post = {.signals = l->signals, .worker = l->worker[0], .files = l->files, .folder = -1, .listener = -1, .lock = -1};
+    struct post post = {.signals = l->signals, .worker = l->worker[0], .worker_pid = l->worker_pid, .files = l->files, .folder = -1, .listener = -1, .lock = -1};
     int error = request_parse(frame, length, &r);
     if (error) {
         send_failure(r.start_id, error == ENOMEM ? STAGE_FORK : STAGE_REQUEST, (uint32_t)error);
@@ -289,6 +290,7 @@ static bool set_up(struct launcher *l)
         return false;
     l->sweep.spare = spare_shims;
     l->sweep.owner = l;
+    l->worker_pid = getppid();
     umask(077);
     setsid();
     prctl(PR_SET_NAME, "job-launcher");

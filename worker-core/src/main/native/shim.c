@@ -326,7 +326,8 @@ static void run(struct shim *s)
             control_accept(&s->control, monotonic());
         if (fds[WORKER].revents)
             s->worker_gone = true;
-        if (s->worker_gone && s->control.peer < 0)
+        /* Another worker may have come before it was known that the first one had gone. */
+        if (s->worker_gone && (s->control.peer < 0 || s->control.peer_pid != s->post->worker_pid))
             stop(s, WORKER_SHUTDOWN, SIGKILL, 0, (const uint8_t *)WORKER_DIED, sizeof WORKER_DIED - 1);
         if (fds[INPUT].revents & POLLERR)
             s->control.news |= input_close(&s->input); /* nobody is left to read it */

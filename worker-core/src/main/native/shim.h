@@ -5,10 +5,12 @@
 #include "request.h"
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 struct post {
     int folder, lock, listener, signals;
     int worker; /* a pipe that hangs up when the worker is gone, or its launcher is */
+    pid_t worker_pid;
     struct rlimit files;
     volatile unsigned char *answered; /* shared with the launcher: set when the worker has its reply */
 };

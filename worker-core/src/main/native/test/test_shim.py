@@ -1279,6 +1279,20 @@ class Deaths(ShimTest):
         self.assertEqual(launcher.process.wait(PATIENCE), 0)
         launcher.process.stdout.close()
 
+    def test_nextWorker_connectedBeforeTheEndOfTheFirstIsSeen_jobsThatAreToDieDie(self):
+        launcher = self.new_launcher()
+        job = self.dying(launcher)
+        connect = "import os, socket; s = socket.socket(socket.AF_UNIX); os.chdir(%r); s.connect('shim.sock'); s.recv(64); print('in', flush=True)\nwhile s.recv(64): pass"
+        os.kill(launcher.process.pid, signal.SIGSTOP)
+        launcher.process.stdin.close()
+        with subprocess.Popen([sys.executable, "-c", connect % str(job.folder)], stdout=subprocess.PIPE) as next_worker:
+            self.assertEqual(next_worker.stdout.readline(), b"in\n")
+            os.kill(launcher.process.pid, signal.SIGCONT)
+            self.assertEqual(next_worker.wait(PATIENCE), 0)
+        self.assert_died_with_the_worker(job)
+        self.assertEqual(launcher.process.wait(PATIENCE), 0)
+        launcher.process.stdout.close()
+
     def test_launcher_killed_jobsOfAConnectedWorkerGoOnUntilItLeaves(self):
         launcher = self.new_launcher()
         job = self.dying(launcher)
