@@ -40,6 +40,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A worker at the other end of a gRPC connection.
@@ -122,7 +123,7 @@ public final class GrpcJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         StopJobRequest request = Wire.stopRequest(id, gracePeriod);
         return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStopJobMethod(), request, Retry.DEADLINE))
                 .getJob());

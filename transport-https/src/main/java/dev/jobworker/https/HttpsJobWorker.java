@@ -154,7 +154,7 @@ public final class HttpsJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         HttpRequest request = order(Operation.STOP_JOB, id, Wire.stopRequest(id, gracePeriod));
         return job(repeatable(() -> call(request)));
     }

@@ -8,6 +8,7 @@ import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
 import java.time.Duration;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A worker as one caller sees it: in this process behind {@link dev.jobworker.api.auth.JobWorkerAccess}, or at the other end of a connection.
@@ -32,8 +33,12 @@ public interface JobWorker extends AutoCloseable {
     /** Returns a page of the jobs that the caller may see, newest first. The jobs of an owner that it may not see are not there; that is no error. */
     JobPage list(JobQuery query);
 
-    /** Orders the end of a job, without waiting for it. Idempotent. */
-    Job stop(JobId id, Duration gracePeriod);
+    /**
+     * Orders the end of a job, without waiting for it. Idempotent.
+     *
+     * @param gracePeriod null for the job's own
+     */
+    Job stop(JobId id, @Nullable Duration gracePeriod);
 
     /** Sends a signal to the process group of the job's main process; nothing happens if the job is final. */
     Job signal(JobId id, Signal signal);

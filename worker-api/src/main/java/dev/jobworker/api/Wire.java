@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The messages of {@code jobworker.v1} and what they mean, both ways.
@@ -85,10 +86,9 @@ public final class Wire {
         return request.hasWaitTerminal() ? Fields.duration("wait_terminal", request.getWaitTerminal()) : Duration.ZERO;
     }
 
-    public static Duration gracePeriod(StopJobRequest request) {
-        return request.hasGracePeriod()
-                ? Fields.duration("grace_period", request.getGracePeriod())
-                : JobSpec.DEFAULT_GRACE_PERIOD;
+    /** Returns the grace period of a stop; null for the job's own. */
+    public static @Nullable Duration gracePeriod(StopJobRequest request) {
+        return request.hasGracePeriod() ? Fields.duration("grace_period", request.getGracePeriod()) : null;
     }
 
     public static JobQuery query(ListJobsRequest request) {
@@ -164,11 +164,11 @@ public final class Wire {
         return owner == null ? request.build() : request.setOwner(owner).build();
     }
 
-    public static StopJobRequest stopRequest(JobId id, Duration gracePeriod) {
-        return StopJobRequest.newBuilder()
-                .setJobId(id.toString())
-                .setGracePeriod(Fields.duration(gracePeriod))
-                .build();
+    public static StopJobRequest stopRequest(JobId id, @Nullable Duration gracePeriod) {
+        StopJobRequest.Builder request = StopJobRequest.newBuilder().setJobId(id.toString());
+        return gracePeriod == null
+                ? request.build()
+                : request.setGracePeriod(Fields.duration(gracePeriod)).build();
     }
 
     public static SignalJobRequest signalRequest(JobId id, Signal signal) {

@@ -126,12 +126,14 @@ final class GuardedJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         return call(Action.STOP, id)
                 .perform(
                         () -> check(
                                 "grace_period",
-                                !gracePeriod.isNegative() && gracePeriod.compareTo(JobSpec.MAX_DURATION) <= 0,
+                                gracePeriod == null
+                                        || (!gracePeriod.isNegative()
+                                                && gracePeriod.compareTo(JobSpec.MAX_DURATION) <= 0),
                                 "is not between 0 and ten years: " + gracePeriod),
                         () -> engine.stop(id, gracePeriod, caller.spiffeId()));
     }
