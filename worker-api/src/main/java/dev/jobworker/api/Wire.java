@@ -16,6 +16,7 @@ import dev.jobworker.api.v1.StartJobRequest;
 import dev.jobworker.api.v1.StopJobRequest;
 import dev.jobworker.api.v1.StreamOutputRequest;
 import dev.jobworker.api.v1.StreamOutputResponse;
+import dev.jobworker.api.v1.WriteInputRequest;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobId;
@@ -112,6 +113,11 @@ public final class Wire {
                 request.hasLimitBytes() ? request.getLimitBytes() : Long.MAX_VALUE));
     }
 
+    /** Returns where in the input the bytes of a request begin; null for after what was written before. */
+    public static @Nullable Long inputOffset(WriteInputRequest request) {
+        return request.hasOffset() ? (Long) request.getOffset() : null;
+    }
+
     private static JobState state(dev.jobworker.api.v1.JobState state) {
         return switch (state) {
             case JOB_STATE_RUNNING -> JobState.RUNNING;
@@ -176,6 +182,12 @@ public final class Wire {
                 .setJobId(id.toString())
                 .setSignal(signal.name())
                 .build();
+    }
+
+    /** Returns the first request of an input, without its bytes. */
+    public static WriteInputRequest.Builder inputRequest(JobId id, @Nullable Long offset) {
+        WriteInputRequest.Builder request = WriteInputRequest.newBuilder().setJobId(id.toString());
+        return offset == null ? request : request.setOffset(offset);
     }
 
     public static DeleteJobRequest deleteRequest(JobId id) {
