@@ -5,15 +5,18 @@ import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.Action;
 import dev.jobworker.api.auth.Identity;
+import dev.jobworker.api.auth.InputWriter;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.v1.JobServiceGrpc;
 import dev.jobworker.api.v1.ServerServiceGrpc;
+import dev.jobworker.core.JobId;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
@@ -21,6 +24,8 @@ import io.grpc.StatusRuntimeException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Map;
+import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -38,6 +43,9 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
     /** How long the caller of the present call will still be admitted; throws if it is not any more. */
     static final Context.Key<Supplier<Duration>> ADMITTED_FOR = Context.key("admitted-for");
 
+    /** Opens the input of a job for the caller of the present call. */
+    static final Context.Key<Function<JobId, InputWriter>> INPUTS = Context.key("inputs");
+
     private static final String IDENTITY = Identity.class.getName();
 
     /** Of every method of jobworker.v1; those of health and reflection are open to whoever is admitted, as whoami is. */
@@ -49,6 +57,7 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
             JobServiceGrpc.getSignalJobMethod().getFullMethodName(), Action.SIGNAL,
             JobServiceGrpc.getDeleteJobMethod().getFullMethodName(), Action.DELETE,
             JobServiceGrpc.getStreamOutputMethod().getFullMethodName(), Action.OUTPUT,
+            JobServiceGrpc.getWriteInputMethod().getFullMethodName(), Action.WRITE_INPUT,
             ServerServiceGrpc.getGetCallerIdentityMethod().getFullMethodName(), Action.WHOAMI,
             ServerServiceGrpc.getGetServerInfoMethod().getFullMethodName(), Action.SERVER_INFO);
 
@@ -69,8 +78,10 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
             access.precheck(
                     caller, ACTIONS.getOrDefault(call.getMethodDescriptor().getFullMethodName(), Action.WHOAMI));
             Supplier<Duration> admittedFor = () -> access.admittedFor(caller);
-            Context context = Context.current().withValues(WORKER, access.as(caller), ADMITTED_FOR, admittedFor);
-            if (call.getMethodDescriptor().getType().clientSendsOneMessage()) {
+            Function<JobId, InputWriter> inputs = job -> access.input(caller, UUID.randomUUID(), job);
+            Context context =
+                    Context.current().withValues(WORKER, access.as(caller), ADMITTED_FOR, admittedFor, INPUTS, inputs);
+            if (call.getMethodDescriptor().getType() != MethodDescriptor.MethodType.BIDI_STREAMING) {
                 turn = reception.await(caller.spiffeId(), () -> close(call, RequestReception.tooSlow()));
             }
             return new FailureMapper<>(call, turn, Contexts.interceptCall(context, call, headers, next));
@@ -111,11 +122,12 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
     /** Ends the call with the status of what a handler throws. */
     private static final class FailureMapper<Q> extends SimpleForwardingServerCallListener<Q> {
         private final ServerCall<?, ?> call;
-        /** Of a method that takes one message: until that is there. */
+        /** Until the message is there; of a method that takes many, the first. Null for those of others than jobworker.v1. */
         private final RequestReception.@Nullable Turn turn;
         // Guarded by gRPC, which calls a listener from one thread at a time.
         private boolean failed;
         private boolean hasMessage;
+        private boolean received;
 
         FailureMapper(ServerCall<?, ?> call, RequestReception.@Nullable Turn turn, ServerCall.Listener<Q> delegate) {
             super(delegate);
@@ -125,15 +137,16 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
 
         @Override
         public void onMessage(Q message) {
-            hasMessage = true; // gRPC itself refuses a second one
+            hasMessage = true; // gRPC itself refuses a second one where there can be only one
+            if (!call.getMethodDescriptor().getType().clientSendsOneMessage()) {
+                received();
+            }
             attempt(() -> super.onMessage(message));
         }
 
         @Override
         public void onHalfClose() {
-            if (turn != null && !turn.end()) {
-                return; // closed already, because it took too long
-            }
+            received();
             attempt(() -> {
                 if (turn != null && !hasMessage) {
                     throw new WorkerException(Reason.MALFORMED_BODY, "no message where one is expected");
@@ -156,6 +169,13 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
                 turn.end();
             }
             super.onComplete();
+        }
+
+        private void received() {
+            if (!received && turn != null && !turn.end()) {
+                failed = true; // closed already, because it took too long
+            }
+            received = true;
         }
 
         private void attempt(Runnable handler) {

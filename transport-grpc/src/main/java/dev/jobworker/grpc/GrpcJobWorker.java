@@ -1,11 +1,14 @@
 package dev.jobworker.grpc;
 
+import com.google.protobuf.ByteString;
 import dev.jobworker.api.CallerIdentity;
 import dev.jobworker.api.JobPage;
 import dev.jobworker.api.JobQuery;
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.Reason;
 import dev.jobworker.api.ServerInfo;
 import dev.jobworker.api.Wire;
+import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.api.transport.ResumingReader;
 import dev.jobworker.api.transport.Retry;
@@ -17,6 +20,8 @@ import dev.jobworker.api.v1.ListJobsRequest;
 import dev.jobworker.api.v1.ServerServiceGrpc;
 import dev.jobworker.api.v1.StartJobRequest;
 import dev.jobworker.api.v1.StopJobRequest;
+import dev.jobworker.api.v1.WriteInputRequest;
+import dev.jobworker.api.v1.WriteInputResponse;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
@@ -26,8 +31,10 @@ import dev.jobworker.core.Signal;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
+import io.grpc.StatusException;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
@@ -35,22 +42,27 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A worker at the other end of a gRPC connection.
  *
  * <p>A call fails when there is no answer within 30 s. A call that may be repeated without harm ({@link #start} has its request id) is tried again,
- * twice and at once, when the connection fails; {@link #signal} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
+ * twice and at once, when the connection fails; {@link #signal}, {@link #writeInput} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
  */
 public final class GrpcJobWorker implements JobWorker {
     private static final int CONNECT_TIMEOUT_MILLIS = 10_000;
     /** A page of many jobs with the longest command lines is larger than gRPC's default of 4 MiB. */
     private static final int MAX_MESSAGE_BYTES = 64 << 20;
+
+    /** In one message: what a server holds for a job that does not read. */
+    private static final int MAX_INPUT_BYTES = 256 << 10;
 
     private final String server;
     private final ManagedChannel channel;
@@ -122,7 +134,7 @@ public final class GrpcJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         StopJobRequest request = Wire.stopRequest(id, gracePeriod);
         return Wire.fromProto(repeatable(() -> call(JobServiceGrpc.getStopJobMethod(), request, Retry.DEADLINE))
                 .getJob());
@@ -132,6 +144,46 @@ public final class GrpcJobWorker implements JobWorker {
     public Job signal(JobId id, Signal signal) {
         return Wire.fromProto(call(JobServiceGrpc.getSignalJobMethod(), Wire.signalRequest(id, signal), Retry.DEADLINE)
                 .getJob());
+    }
+
+    /** There is no deadline: a job may read when it likes. A server that is gone is noticed within 30 s, by the keep-alive of the connection. */
+    @Override
+    public Job writeInput(JobId id, @Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
+        // gRPC has a delay of its own, up to 2 min, in which it would only repeat an old failure.
+        channel.resetConnectBackoff();
+        BlockingClientCall<WriteInputRequest, WriteInputResponse> call = ClientCalls.blockingClientStreamingCall(
+                channel, JobServiceGrpc.getWriteInputMethod(), CallOptions.DEFAULT);
+        try {
+            sendInput(call, Wire.inputRequest(id, offset), bytes.duplicate(), end);
+            WriteInputResponse response = call.read();
+            if (response == null) {
+                throw new WorkerException(Reason.INTERNAL, server + " answered without a job");
+            }
+            return Wire.fromProto(response.getJob());
+        } catch (StatusException failure) {
+            throw GrpcErrors.toWorkerException(
+                    new StatusRuntimeException(failure.getStatus(), failure.getTrailers()), server);
+        } finally {
+            call.cancel("over", null); // nothing, if it is
+        }
+    }
+
+    private static void sendInput(
+            BlockingClientCall<WriteInputRequest, WriteInputResponse> call,
+            WriteInputRequest.Builder message,
+            ByteBuffer rest,
+            boolean end)
+            throws InterruptedException, StatusException {
+        boolean more = true;
+        while (more) {
+            message.setData(ByteString.copyFrom(rest, Math.min(rest.remaining(), MAX_INPUT_BYTES)));
+            more = rest.hasRemaining();
+            if (!call.write(message.setEnd(end && !more).build())) {
+                return; // over already; why, the answer tells
+            }
+            message.clear();
+        }
+        call.halfClose();
     }
 
     @Override

@@ -18,6 +18,8 @@ import dev.jobworker.api.v1.StopJobRequest;
 import dev.jobworker.api.v1.StopJobResponse;
 import dev.jobworker.api.v1.StreamOutputRequest;
 import dev.jobworker.api.v1.StreamOutputResponse;
+import dev.jobworker.api.v1.WriteInputRequest;
+import dev.jobworker.api.v1.WriteInputResponse;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import io.grpc.Context;
@@ -84,6 +86,13 @@ final class JobServiceHandlers extends JobServiceGrpc.JobServiceImplBase {
                         waitingCalls,
                         (ServerCallStreamObserver<StreamOutputResponse>) client)
                 .start(threads);
+    }
+
+    @Override
+    public StreamObserver<WriteInputRequest> writeInput(StreamObserver<WriteInputResponse> client) {
+        WriteInputCall call = new WriteInputCall(waitingCalls, (ServerCallStreamObserver<WriteInputResponse>) client);
+        call.start();
+        return call;
     }
 
     /* The thread is interrupted when the client cancels, its deadline passes, or the server shuts down. In the first two cases nobody sees the answer. */

@@ -6,8 +6,10 @@ import dev.jobworker.api.JsonWire;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.Identity;
+import dev.jobworker.api.auth.InputWriter;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.transport.RequestReception;
+import dev.jobworker.core.JobId;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +17,7 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /** One request of one caller and its answer. For the thread that handles it. */
 final class Exchange {
     static final String JSON = "application/json";
+    static final String BYTES = "application/octet-stream";
 
     private static final int RETRY_AFTER_SECONDS = 1;
 
@@ -63,6 +67,11 @@ final class Exchange {
         return callback;
     }
 
+    /** Opens the input of a job for this request. */
+    InputWriter input(JobId job) {
+        return access.input(caller, id, job);
+    }
+
     boolean isHead() {
         return request.getMethod().equals("HEAD");
     }
@@ -91,7 +100,7 @@ final class Exchange {
                 && header(HttpHeader.CONTENT_TYPE.asString()) == null
                 && header(HttpHeader.TRANSFER_ENCODING.asString()) == null;
         if (!absent) {
-            checkContent();
+            checkContent(JSON);
         }
         if (request.getLength() > maxBytes) {
             throw tooLarge(maxBytes);
@@ -112,22 +121,49 @@ final class Exchange {
         }
     }
 
-    private void checkContent() {
+    /** Checks that the body is what it should be, and not compressed. */
+    void checkContent(String wanted) {
         String encoding = header(HttpHeader.CONTENT_ENCODING.asString());
         if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
             throw new WorkerException(Reason.UNSUPPORTED_MEDIA_TYPE, "the body is compressed: " + encoding);
         }
         String type = header(HttpHeader.CONTENT_TYPE.asString());
         String plain = type == null ? "" : type.replace(" ", "").toLowerCase(Locale.ROOT);
-        if (!plain.equals(JSON) && !plain.equals(JSON + ";charset=utf-8")) {
+        if (!plain.equals(wanted) && !(wanted.equals(JSON) && plain.equals(JSON + ";charset=utf-8"))) {
             throw new WorkerException(
                     Reason.UNSUPPORTED_MEDIA_TYPE,
-                    "the body is " + (type == null ? "of no type" : type) + ", not " + JSON);
+                    "the body is " + (type == null ? "of no type" : type) + ", not " + wanted);
         }
     }
 
     private static WorkerException tooLarge(int maxBytes) {
         return new WorkerException(Reason.BODY_TOO_LARGE, "the body has more than " + maxBytes + " bytes");
+    }
+
+    /**
+     * Answers with an error while the body is still coming, and throws away what does: a connection of HTTP/1.1 that is closed while the client still
+     * writes loses the answer on its way.
+     */
+    void refuse(WorkerException failure, RequestReception reception) throws InterruptedException {
+        Callback.Completable answered = new Callback.Completable();
+        fail(request, response, answered, failure, id);
+        try {
+            answered.get();
+            passOver(request, caller.spiffeId(), reception, Long.MAX_VALUE);
+            callback.succeeded();
+        } catch (ExecutionException gone) {
+            callback.failed(gone.getCause());
+        }
+    }
+
+    /** Reads and throws away at most so many bytes of a body, as long as a request may take to come. */
+    static void passOver(Request request, String reader, RequestReception reception, long maxBytes) {
+        try (RequestReception.Turn _ = reception.await(reader, () -> request.fail(RequestReception.tooSlow()));
+                InputStream rest = Request.asInputStream(request)) {
+            rest.skipNBytes(maxBytes);
+        } catch (IOException | WorkerException endedOrFailed) {
+            // Then there is nothing left, or nobody who would wait for the answer.
+        }
     }
 
     /** Answers with a message. */

@@ -35,6 +35,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.net.http.HttpTimeoutException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -51,7 +52,7 @@ import org.jspecify.annotations.Nullable;
  * A worker at the other end of HTTPS.
  *
  * <p>A call fails when there is no answer within 30 s. A call that may be repeated without harm ({@link #start} has its request id) is tried again,
- * twice and at once, when the connection fails; {@link #signal} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
+ * twice and at once, when the connection fails; {@link #signal}, {@link #writeInput} and {@link #delete} are not. {@link #output} resumes, see {@link ResumingReader}.
  */
 public final class HttpsJobWorker implements JobWorker {
     /** From the head of an answer to its end, when the head took all of the time. */
@@ -154,7 +155,7 @@ public final class HttpsJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         HttpRequest request = order(Operation.STOP_JOB, id, Wire.stopRequest(id, gracePeriod));
         return job(repeatable(() -> call(request)));
     }
@@ -162,6 +163,31 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public Job signal(JobId id, Signal signal) {
         return job(call(order(Operation.SIGNAL_JOB, id, Wire.signalRequest(id, signal))));
+    }
+
+    /** There is no deadline: a job may read when it likes. */
+    @Override
+    public Job writeInput(JobId id, @Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
+        String query = Parameters.OF_INPUT.write(
+                Wire.inputRequest(id, offset).setEnd(end).build());
+        HttpRequest request = request(Operation.WRITE_INPUT, id.toString(), query, null)
+                .header("Content-Type", Exchange.BYTES)
+                .method("POST", body(bytes))
+                .build();
+        try {
+            return job(good(send(request, OutputReader.FOREVER)));
+        } catch (IOException failure) {
+            throw failed(failure);
+        }
+    }
+
+    private static HttpRequest.BodyPublisher body(ByteBuffer bytes) {
+        if (bytes.hasArray()) {
+            return BodyPublishers.ofByteArray(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining());
+        }
+        byte[] copy = new byte[bytes.remaining()];
+        bytes.duplicate().get(copy);
+        return BodyPublishers.ofByteArray(copy);
     }
 
     @Override
@@ -230,11 +256,8 @@ public final class HttpsJobWorker implements JobWorker {
     /** Returns the body of a good answer. */
     private byte[] call(HttpRequest request) {
         try {
-            HttpResponse<byte[]> response = send(request);
-            if (response.statusCode() / 100 == 2) {
-                return response.body();
-            }
-            throw Problem.read(response.statusCode(), response.body(), server);
+            // The deadline of the request is for the head of its answer alone; so it is used once more, for all of it.
+            return good(send(request, request.timeout().orElse(Retry.DEADLINE).plus(READING)));
         } catch (IOException failure) {
             throw failed(failure);
         } catch (InterruptedException ended) {
@@ -243,13 +266,18 @@ public final class HttpsJobWorker implements JobWorker {
         }
     }
 
-    /** The deadline of the request is for the head of its answer alone; so it is used once more, for all of it. */
-    private HttpResponse<byte[]> send(HttpRequest request) throws IOException, InterruptedException {
+    private byte[] good(HttpResponse<byte[]> response) {
+        if (response.statusCode() / 100 == 2) {
+            return response.body();
+        }
+        throw Problem.read(response.statusCode(), response.body(), server);
+    }
+
+    private HttpResponse<byte[]> send(HttpRequest request, Duration deadline) throws IOException, InterruptedException {
         CompletableFuture<HttpResponse<byte[]>> response =
                 client.sendAsync(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_ANSWER_BYTES));
         try {
-            long millis = request.timeout().orElse(Retry.DEADLINE).plus(READING).toMillis();
-            return response.get(millis, TimeUnit.MILLISECONDS);
+            return response.get(deadline.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException stalled) {
             throw new HttpTimeoutException("the answer stopped before its end");
         } catch (ExecutionException failed) {

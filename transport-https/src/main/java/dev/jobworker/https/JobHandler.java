@@ -148,14 +148,8 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
      */
     private void passOver(Request request, String reader) {
         boolean awaited = request.getHeaders().contains(HttpHeader.EXPECT);
-        if (!request.getMethod().equals("POST") || request.getLength() > MAX_START_BYTES || awaited) {
-            return;
-        }
-        try (RequestReception.Turn _ = reception.await(reader, () -> request.fail(RequestReception.tooSlow()));
-                InputStream rest = Request.asInputStream(request)) {
-            rest.skipNBytes(MAX_START_BYTES);
-        } catch (IOException | WorkerException endedOrFailed) {
-            // Then there is nothing left, or nobody who would wait for the answer.
+        if (request.getMethod().equals("POST") && request.getLength() <= MAX_START_BYTES && !awaited) {
+            Exchange.passOver(request, reader, reception, MAX_START_BYTES);
         }
     }
 
@@ -263,6 +257,7 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
                 Job job = worker.signal(jobId(operation, path), Wire.signal(request.getSignal()));
                 exchange.answer(HttpStatus.OK_200, Wire.toProto(job));
             }
+            case WRITE_INPUT -> new InputExchange(exchange, jobId(operation, path), waitingCalls, reception).run();
             case STREAM_OUTPUT -> new OutputExchange(exchange, jobId(operation, path), heartbeat, waitingCalls).run();
             case GET_CALLER_IDENTITY -> exchange.answer(HttpStatus.OK_200, Wire.toProto(worker.whoami()));
             case GET_SERVER_INFO -> exchange.answer(HttpStatus.OK_200, Wire.toProto(worker.serverInfo()));

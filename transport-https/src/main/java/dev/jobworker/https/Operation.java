@@ -16,6 +16,7 @@ enum Operation {
     DELETE_JOB("DELETE", "/v1/jobs/{jobId}", Action.DELETE),
     STOP_JOB("POST", "/v1/jobs/{jobId}:stop", Action.STOP),
     SIGNAL_JOB("POST", "/v1/jobs/{jobId}:signal", Action.SIGNAL),
+    WRITE_INPUT("POST", "/v1/jobs/{jobId}/input", Action.WRITE_INPUT),
     STREAM_OUTPUT("GET", "/v1/jobs/{jobId}/output", Action.OUTPUT),
     GET_CALLER_IDENTITY("GET", "/v1/whoami", Action.WHOAMI),
     GET_SERVER_INFO("GET", "/v1/server", Action.SERVER_INFO),
@@ -54,6 +55,7 @@ enum Operation {
         return switch (this) {
             case LIST_JOBS -> Parameters.OF_LIST;
             case GET_JOB -> Parameters.OF_GET;
+            case WRITE_INPUT -> Parameters.OF_INPUT;
             case STREAM_OUTPUT -> Parameters.OF_OUTPUT;
             case START_JOB,
                     DELETE_JOB,

@@ -33,6 +33,8 @@ final class Parameters {
             "follow", "follow",
             "limit", "limit_bytes"));
 
+    static final Parameters OF_INPUT = new Parameters(Map.of("offset", "offset", "end", "end"));
+
     private final Map<String, String> fields;
 
     private Parameters(Map<String, String> fields) {

@@ -6,8 +6,10 @@ import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A worker as one caller sees it: in this process behind {@link dev.jobworker.api.auth.JobWorkerAccess}, or at the other end of a connection.
@@ -32,11 +34,31 @@ public interface JobWorker extends AutoCloseable {
     /** Returns a page of the jobs that the caller may see, newest first. The jobs of an owner that it may not see are not there; that is no error. */
     JobPage list(JobQuery query);
 
-    /** Orders the end of a job, without waiting for it. Idempotent. */
-    Job stop(JobId id, Duration gracePeriod);
+    /**
+     * Orders the end of a job, without waiting for it. Idempotent.
+     *
+     * @param gracePeriod null for the job's own
+     */
+    Job stop(JobId id, @Nullable Duration gracePeriod);
 
     /** Sends a signal to the process group of the job's main process; nothing happens if the job is final. */
     Job signal(JobId id, Signal signal);
+
+    /**
+     * Writes to the standard input of a job that was started with {@link JobSpec#streamInput}. Returns when the job's pipe has taken all, which may be
+     * never if the job does not read. For one writer at a time; of several, one after the other is served.
+     *
+     * <p>Nothing is tried again here, but offsets make it safe to repeat a write of which it is not known how far it came: what the pipe has taken is
+     * taken once.
+     *
+     * @param offset where in the input these bytes begin: at most {@link dev.jobworker.core.InputInfo#bytes}; what lies before that is skipped. Null:
+     *     after what was written before
+     * @param end whether the input ends after them
+     * @return the job as it then is
+     * @throws WorkerException with {@link Reason#INPUT_CLOSED} if the job takes no more input, with {@link Reason#OFFSET_OUT_OF_RANGE}
+     * @throws InterruptedException if the thread is interrupted; some of the bytes may have been taken
+     */
+    Job writeInput(JobId id, @Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException;
 
     /** Removes a final job and its output. */
     void delete(JobId id);

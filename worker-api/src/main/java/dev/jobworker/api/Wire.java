@@ -16,6 +16,7 @@ import dev.jobworker.api.v1.StartJobRequest;
 import dev.jobworker.api.v1.StopJobRequest;
 import dev.jobworker.api.v1.StreamOutputRequest;
 import dev.jobworker.api.v1.StreamOutputResponse;
+import dev.jobworker.api.v1.WriteInputRequest;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobId;
@@ -33,6 +34,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The messages of {@code jobworker.v1} and what they mean, both ways.
@@ -85,10 +87,9 @@ public final class Wire {
         return request.hasWaitTerminal() ? Fields.duration("wait_terminal", request.getWaitTerminal()) : Duration.ZERO;
     }
 
-    public static Duration gracePeriod(StopJobRequest request) {
-        return request.hasGracePeriod()
-                ? Fields.duration("grace_period", request.getGracePeriod())
-                : JobSpec.DEFAULT_GRACE_PERIOD;
+    /** Returns the grace period of a stop; null for the job's own. */
+    public static @Nullable Duration gracePeriod(StopJobRequest request) {
+        return request.hasGracePeriod() ? Fields.duration("grace_period", request.getGracePeriod()) : null;
     }
 
     public static JobQuery query(ListJobsRequest request) {
@@ -110,6 +111,11 @@ public final class Wire {
                 },
                 request.getFollow(),
                 request.hasLimitBytes() ? request.getLimitBytes() : Long.MAX_VALUE));
+    }
+
+    /** Returns where in the input the bytes of a request begin; null for after what was written before. */
+    public static @Nullable Long inputOffset(WriteInputRequest request) {
+        return request.hasOffset() ? (Long) request.getOffset() : null;
     }
 
     private static JobState state(dev.jobworker.api.v1.JobState state) {
@@ -164,11 +170,11 @@ public final class Wire {
         return owner == null ? request.build() : request.setOwner(owner).build();
     }
 
-    public static StopJobRequest stopRequest(JobId id, Duration gracePeriod) {
-        return StopJobRequest.newBuilder()
-                .setJobId(id.toString())
-                .setGracePeriod(Fields.duration(gracePeriod))
-                .build();
+    public static StopJobRequest stopRequest(JobId id, @Nullable Duration gracePeriod) {
+        StopJobRequest.Builder request = StopJobRequest.newBuilder().setJobId(id.toString());
+        return gracePeriod == null
+                ? request.build()
+                : request.setGracePeriod(Fields.duration(gracePeriod)).build();
     }
 
     public static SignalJobRequest signalRequest(JobId id, Signal signal) {
@@ -176,6 +182,12 @@ public final class Wire {
                 .setJobId(id.toString())
                 .setSignal(signal.name())
                 .build();
+    }
+
+    /** Returns the first request of an input, without its bytes. */
+    public static WriteInputRequest.Builder inputRequest(JobId id, @Nullable Long offset) {
+        WriteInputRequest.Builder request = WriteInputRequest.newBuilder().setJobId(id.toString());
+        return offset == null ? request : request.setOffset(offset);
     }
 
     public static DeleteJobRequest deleteRequest(JobId id) {

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * The one exception of the contract.
  *
  * <p>{@link #reason} is for programs, {@link #getMessage} for people, {@link #details} has the facts that belong to some reasons:
- * {@code field} (INVALID_FIELD); {@code stage} and {@code errno} (EXEC_FAILED); {@code offset}, {@code size} (OFFSET_OUT_OF_RANGE);
+ * {@code field} (INVALID_FIELD); {@code stage} and {@code errno} (EXEC_FAILED); {@code offset}, {@code size} (OFFSET_OUT_OF_RANGE, of output and input);
  * {@code offset}, {@code earliest_offset} (OUTPUT_TRUNCATED); {@code limit}, {@code value} (QUOTA_EXCEEDED); {@code request_id}
  * (REQUEST_ID_REUSED); {@code error_id} (INTERNAL), which is in the log of the server too.
  */

@@ -3,6 +3,7 @@ package dev.jobworker.api;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -144,7 +145,7 @@ class WireTest {
 
         assertEquals(JobSpec.of("true"), spec);
         assertEquals(java.time.Duration.ZERO, Wire.waitTerminal(GetJobRequest.getDefaultInstance()));
-        assertEquals(JobSpec.DEFAULT_GRACE_PERIOD, Wire.gracePeriod(StopJobRequest.getDefaultInstance()));
+        assertNull(Wire.gracePeriod(StopJobRequest.getDefaultInstance()));
         assertEquals(JobQuery.ALL, Wire.query(ListJobsRequest.getDefaultInstance()));
         assertEquals(
                 new OutputQuery(OutputView.COMBINED, new OutputQuery.From.Offset(0), false, Long.MAX_VALUE),

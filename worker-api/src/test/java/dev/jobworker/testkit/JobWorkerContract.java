@@ -21,6 +21,7 @@ import dev.jobworker.core.JobStatus;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -43,7 +44,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>The test of a transport extends this and says how to {@linkplain #serve serve} and connect.
  */
 @Timeout(60)
-public abstract class JobWorkerContract extends OutputContract {
+public abstract class JobWorkerContract extends InputContract {
     private static final String OK = "ok";
 
     /** The permission table once more, by its effects on another's job. */
@@ -57,6 +58,7 @@ public abstract class JobWorkerContract extends OutputContract {
             await,       JOB_NOT_FOUND,     ok,                ok,                ok,   PERMISSION_DENIED
             stop,        JOB_NOT_FOUND,     PERMISSION_DENIED, ok,                ok,   PERMISSION_DENIED
             signal,      JOB_NOT_FOUND,     PERMISSION_DENIED, ok,                ok,   PERMISSION_DENIED
+            writeInput,  JOB_NOT_FOUND,     PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
             delete,      JOB_NOT_FOUND,     PERMISSION_DENIED, PERMISSION_DENIED, ok,   PERMISSION_DENIED
             serverInfo,  PERMISSION_DENIED, ok,                ok,                ok,   PERMISSION_DENIED
             whoami,      ok,                ok,                ok,                ok,   ok
@@ -75,13 +77,14 @@ public abstract class JobWorkerContract extends OutputContract {
     /** Who has no right to an action is told so before anything is looked up. */
     @ParameterizedTest(name = "{0}")
     @CsvSource(useHeadersInDisplayName = true, textBlock = """
-            action, alice,         vera,              otto,              anna,          nobody
-            get,    JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
-            output, JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
-            await,  JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
-            stop,   JOB_NOT_FOUND, PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
-            signal, JOB_NOT_FOUND, PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
-            delete, JOB_NOT_FOUND, PERMISSION_DENIED, PERMISSION_DENIED, JOB_NOT_FOUND, PERMISSION_DENIED
+            action,     alice,         vera,              otto,              anna,          nobody
+            get,        JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            output,     JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            await,      JOB_NOT_FOUND, JOB_NOT_FOUND,     JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            stop,       JOB_NOT_FOUND, PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            signal,     JOB_NOT_FOUND, PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            writeInput, JOB_NOT_FOUND, PERMISSION_DENIED, JOB_NOT_FOUND,     JOB_NOT_FOUND, PERMISSION_DENIED
+            delete,     JOB_NOT_FOUND, PERMISSION_DENIED, PERMISSION_DENIED, JOB_NOT_FOUND, PERMISSION_DENIED
             """)
     void table_onAnAbsentJob(String action, String user, String viewer, String operator, String admin, String unbound)
             throws Exception {
@@ -103,11 +106,12 @@ public abstract class JobWorkerContract extends OutputContract {
         for (String action : List.of("get", "output", "await", "stop", "signal")) {
             assertEquals(OK, outcome(action, worker, own), action);
         }
+        assertEquals("INPUT_CLOSED", outcome("writeInput", worker, own));
         assertEquals(delete, outcome("delete", worker, own));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"get", "output", "await", "stop", "signal", "delete"})
+    @ValueSource(strings = {"get", "output", "await", "stop", "signal", "writeInput", "delete"})
     void anothersJob_lookedForByAUser_isLikeAnAbsentOne(String action) throws Exception {
         JobId bobs = run(worker("bob"), "exit 0").id();
         JobId absent = absentJob();
@@ -272,6 +276,7 @@ public abstract class JobWorkerContract extends OutputContract {
             case "await" -> worker.await(id, Duration.ZERO);
             case "stop" -> worker.stop(id, Duration.ZERO);
             case "signal" -> worker.signal(id, Signal.TERM);
+            case "writeInput" -> worker.writeInput(id, null, ByteBuffer.allocate(1), false);
             case "delete" -> worker.delete(id);
             case "serverInfo" -> worker.serverInfo();
             case "whoami" -> worker.whoami();

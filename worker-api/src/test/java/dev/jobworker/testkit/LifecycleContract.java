@@ -171,6 +171,42 @@ abstract class LifecycleContract extends WorkerFixture {
     }
 
     @Test
+    void stop_withoutAGracePeriod_isByTheSignalAndWithinTheGracePeriodOfTheJob() throws Exception {
+        JobSpec spec = JobSpec.builder(
+                        "/bin/sh",
+                        "-c",
+                        "trap 'exit 7' USR1; trap '' TERM; echo ready; while :; do read x <&3; done 3<>" + fifo("own"))
+                .stopSignal(Signal.parse("USR1").orElseThrow())
+                .gracePeriod(Duration.ofDays(1))
+                .build();
+        JobId id = alice().start(UUID.randomUUID(), spec).id();
+        try (OutputReader reader = alice().output(id, OutputQuery.FOLLOW_ALL)) {
+            readUntil(reader, "ready");
+        }
+
+        alice().stop(id, null);
+        JobStatus.Ended ended = ended(finish(alice(), id));
+
+        assertEquals(new ExitStatus.Code(7), ended.exit());
+        assertFalse(ended.cause().graceExceeded());
+    }
+
+    @Test
+    void stop_withoutAGracePeriod_killsAtTheEndOfTheJobsOwn() throws Exception {
+        JobSpec spec = JobSpec.builder("/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 300; done")
+                .gracePeriod(Duration.ofMillis(100))
+                .build();
+        JobId id = alice().start(UUID.randomUUID(), spec).id();
+        try (OutputReader reader = alice().output(id, OutputQuery.FOLLOW_ALL)) {
+            readUntil(reader, "ready");
+        }
+
+        alice().stop(id, null);
+
+        assertTrue(ended(finish(alice(), id)).cause().graceExceeded());
+    }
+
+    @Test
     void stop_again_changesNothing() throws Exception {
         JobId id = start(alice(), "sleep", "300").id();
         alice().stop(id, NO_GRACE);

@@ -1,7 +1,10 @@
 package dev.jobworker.cli;
 
 import dev.jobworker.api.JobWorker;
+import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.ResumingWriter;
+import dev.jobworker.api.transport.Retry;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
@@ -9,6 +12,7 @@ import dev.jobworker.core.JobStatus;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.OutputView;
 import dev.jobworker.core.StdStream;
 import java.io.IOException;
 import java.nio.channels.Channels;
@@ -20,26 +24,33 @@ import org.jspecify.annotations.Nullable;
 /**
  * One job in the foreground: its output is this process's output, its end this process's end.
  *
- * <p>{@link #run} belongs to one thread; {@link #interrupt} comes in threads of the signals.
+ * <p>{@link #run} belongs to one thread; {@link #interrupt} comes in threads of the signals; what is read has a thread of its own.
  */
 final class ForegroundJob {
+    private static final OutputQuery ALL = new OutputQuery(OutputView.COMBINED, KeptPart.ALL, true, Long.MAX_VALUE);
+
     private final JobWorker worker;
     private final Console console;
     private final Duration grace;
     private final boolean detachOnInterrupt;
+    private final boolean interactive;
     private final WritableByteChannel out;
     private final WritableByteChannel err;
+
+    private volatile boolean over;
 
     // All three guarded by this.
     private int interrupts;
     private @Nullable JobId id;
     private @Nullable OutputReader reader;
 
-    ForegroundJob(JobWorker worker, Console console, Duration grace, boolean detachOnInterrupt) {
+    /** @param interactive whether the job reads what this process reads */
+    ForegroundJob(JobWorker worker, Console console, Duration grace, boolean detachOnInterrupt, boolean interactive) {
         this.worker = worker;
         this.console = console;
         this.grace = grace;
         this.detachOnInterrupt = detachOnInterrupt;
+        this.interactive = interactive;
         this.out = Channels.newChannel(console.out());
         this.err = Channels.newChannel(console.err());
     }
@@ -47,8 +58,12 @@ final class ForegroundJob {
     int run(UUID requestId, JobSpec spec) throws InterruptedException {
         try (Signals.Handling _ = console.signals().handle(this::interrupt)) {
             JobId started = worker.start(requestId, spec).id();
-            try (OutputReader output = worker.output(started, OutputQuery.FOLLOW_ALL)) {
+            Thread input = inputThread(started);
+            try (OutputReader output = new KeptPart(worker.output(started, ALL), console)) {
                 started(started, output);
+                if (interactive) {
+                    input.start();
+                }
                 return follow(started, output);
             } catch (WorkerException e) {
                 if (isDetached()) {
@@ -56,7 +71,39 @@ final class ForegroundJob {
                 }
                 console.say("job " + started + " may still run; see: jobworker status " + started);
                 throw e;
+            } finally {
+                over = true;
+                input.interrupt();
             }
+        }
+    }
+
+    /** Nobody waits for it: it may read for ever, and ends with the process. */
+    private Thread inputThread(JobId started) {
+        ResumingWriter job = new ResumingWriter(worker, started, 0, console::say, Retry.DEFAULTS);
+        return Thread.ofPlatform().name("jobworker-stdin").daemon().unstarted(() -> {
+            try {
+                StandardInput.copy(console.in(), job, true);
+            } catch (IOException | WorkerException e) {
+                inputFailed(started, e);
+            } catch (InterruptedException jobHasEnded) {
+                // Then it reads no more.
+            }
+        });
+    }
+
+    /** A job that reads no more is told by its end. One that gets no more must not take what it got for all. */
+    private void inputFailed(JobId running, Exception e) {
+        boolean readsNoMore = e instanceof WorkerException refused
+                && (refused.reason() == Reason.INPUT_CLOSED || refused.reason() == Reason.JOB_NOT_FOUND);
+        if (over || readsNoMore) {
+            return;
+        }
+        console.say("stopping job " + running + ": its input broke off: " + e.getMessage());
+        try {
+            worker.stop(running, grace);
+        } catch (WorkerException cannot) {
+            console.say("cannot stop job " + running + ": " + cannot.getMessage());
         }
     }
 

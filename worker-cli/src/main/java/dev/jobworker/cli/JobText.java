@@ -1,11 +1,14 @@
 package dev.jobworker.cli;
 
 import dev.jobworker.core.Cause;
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.ExitStatus;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobState;
 import dev.jobworker.core.JobStatus;
 import dev.jobworker.core.OutputInfo;
+import dev.jobworker.core.OutputPolicy;
+import dev.jobworker.core.Signal;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -58,11 +61,17 @@ final class JobText {
                             .map(label -> Text.escape(label.getKey() + "=" + label.getValue()))
                             .collect(Collectors.joining(", ")));
         }
+        if (!job.spec().stopSignal().equals(Signal.TERM)) {
+            facts.put("Stopped by", job.spec().stopSignal().name());
+        }
+        if (job.spec().descendants() == Descendants.WAIT) {
+            facts.put("Descendants", "waits for them");
+        }
         facts.put("Started", started(job).toString());
         switch (job.status()) {
-            case JobStatus.Running running -> facts.put("Process", Integer.toString(running.pid()));
+            case JobStatus.Running running -> facts.put("Process", process(running.pid()));
             case JobStatus.Stopping(int pid, Instant _, Cause.Kind cause) -> {
-                facts.put("Process", Integer.toString(pid));
+                facts.put("Process", process(pid));
                 facts.put("Cause", describe(cause));
             }
             case JobStatus.Ended ended -> {
@@ -77,6 +86,9 @@ final class JobText {
             }
             case JobStatus.Lost(String evidence, Instant found) ->
                 facts.put("Lost", "found " + found + ": " + Text.escape(evidence));
+        }
+        if (job.spec().streamInput()) {
+            facts.put("Input", job.input().bytes() + " bytes" + (job.input().open() ? " so far" : ""));
         }
         facts.put("Output", output(job.output()));
         survivors(job).ifPresent(text -> facts.put("Survivors", text));
@@ -100,11 +112,18 @@ final class JobText {
                 }
             }
         }
-        if (job.output().truncatedBytes() > 0) {
-            parts.add(job.output().truncatedBytes() + " bytes of its output were not kept");
+        if (cutBytes(job) > 0) {
+            parts.add(cutBytes(job) + " bytes of its output were not kept");
         }
         survivors(job).ifPresent(text -> parts.add("could not be killed: " + text));
         return parts.isEmpty() ? "" : "job " + job.id() + " " + String.join("; ", parts);
+    }
+
+    /** Returns how many bytes are missing after what is kept; what is missing before it, a reader is told when it begins. */
+    static long cutBytes(Job job) {
+        return job.spec().output().atLimit() == OutputPolicy.AtLimit.KEEP_TAIL
+                ? 0
+                : job.output().truncatedBytes();
     }
 
     static String describe(ExitStatus exit) {
@@ -137,6 +156,10 @@ final class JobText {
                         .map(survivor -> Text.escape(survivor.text()))
                         .collect(Collectors.joining(", ")))
                 : Optional.empty();
+    }
+
+    private static String process(int pid) {
+        return pid > 0 ? Integer.toString(pid) : "the main one has ended, others have not";
     }
 
     private static String exit(Job job) {

@@ -83,12 +83,13 @@ final class LogsCommand implements Callable<Integer> {
         }
         OutputQuery query = new OutputQuery(view(), start(), follow, Long.MAX_VALUE);
         return connection.use(console, worker -> {
-            try (OutputReader reader = worker.output(job, query)) {
+            OutputReader output = worker.output(job, query);
+            try (OutputReader reader = from == null ? new KeptPart(output, console) : output) {
                 OutputEvent.End end = timestamps ? stamped(reader) : reader.transferTo(console.out());
                 if (end.job().state() == JobState.LOST) {
                     console.say(JobText.remark(end.job()));
-                } else if (end.job().output().truncatedBytes() > 0) {
-                    console.say(end.job().output().truncatedBytes() + " bytes of the output were not kept");
+                } else if (JobText.cutBytes(end.job()) > 0) {
+                    console.say(JobText.cutBytes(end.job()) + " bytes of the output were not kept");
                 }
                 return ExitCodes.OK;
             }
@@ -118,7 +119,7 @@ final class LogsCommand implements Callable<Integer> {
 
     private OutputQuery.From start() {
         if (from == null) {
-            return new OutputQuery.From.Offset(0);
+            return KeptPart.ALL;
         }
         if (from.lines != null) {
             return new OutputQuery.From.TailLines(from.lines);

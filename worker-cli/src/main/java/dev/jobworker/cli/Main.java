@@ -20,6 +20,7 @@ public final class Main {
             "status",
             "list",
             "logs",
+            "input",
             "stop",
             "signal",
             "wait",
@@ -44,6 +45,7 @@ public final class Main {
             case "status" -> new StatusCommand(console);
             case "list" -> new ListCommand(console);
             case "logs" -> new LogsCommand(console);
+            case "input" -> new InputCommand(console);
             case "stop" -> new StopCommand(console);
             case "signal" -> new SignalCommand(console);
             case "wait" -> new WaitCommand(console);

@@ -24,6 +24,11 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private final SpecOptions options = new SpecOptions();
 
+    @Option(
+            names = {"-i", "--interactive"},
+            description = "The job reads what this command reads, as it comes.")
+    private boolean interactive;
+
     @Option(names = "--detach-on-interrupt", description = "Ctrl-C leaves the job running.")
     private boolean detachOnInterrupt;
 
@@ -34,11 +39,11 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Settings settings = connection.settings(console);
-        var spec = options.spec(console, settings.isLocal());
+        var spec = options.spec(console, settings.isLocal(), interactive);
         return connection.use(
                 settings,
                 console,
-                worker -> new ForegroundJob(worker, console, options.grace, detachOnInterrupt)
+                worker -> new ForegroundJob(worker, console, options.grace, detachOnInterrupt, interactive)
                         .run(options.requestId(), spec));
     }
 }

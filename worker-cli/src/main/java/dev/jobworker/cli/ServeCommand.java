@@ -2,10 +2,13 @@ package dev.jobworker.cli;
 
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.EngineOptions.OnClose;
+import dev.jobworker.core.JobSpec;
+import dev.jobworker.core.Retention;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -14,6 +17,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -39,7 +43,10 @@ final class ServeCommand implements Callable<Integer> {
             "audit",
             "on-close",
             "max-running-jobs",
-            "max-output");
+            "max-output",
+            "retain-jobs",
+            "retain-bytes",
+            "retain-age");
 
     private final Console console;
 
@@ -90,6 +97,24 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(names = "--max-output", paramLabel = "SIZE", description = "The most output kept of one job. Default: 1G.")
     private @Nullable String maxOutput;
+
+    @Option(
+            names = "--retain-jobs",
+            paramLabel = "N",
+            description = "Delete the oldest ended jobs beyond so many. Default: 10000.")
+    private @Nullable String retainJobs;
+
+    @Option(
+            names = "--retain-bytes",
+            paramLabel = "SIZE",
+            description = "Delete the oldest ended jobs beyond so much output of all. Default: 32G.")
+    private @Nullable String retainBytes;
+
+    @Option(
+            names = "--retain-age",
+            paramLabel = "TIME",
+            description = "Delete jobs that ended longer ago. Default: 7d.")
+    private @Nullable String retainAge;
 
     ServeCommand(Console console) {
         this.console = console;
@@ -173,18 +198,40 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private EngineOptions engine(Map<String, String> file) {
-        EngineOptions options = EngineOptions.DEFAULTS.withOnClose(
-                onClose(text(onClose, file, "on-close", "leave")), EngineOptions.DEFAULTS.closeGracePeriod());
-        String jobs = text(maxRunningJobs, file, "max-running-jobs", Integer.toString(options.maxRunningJobs()));
-        if (!jobs.matches("[1-9][0-9]{0,8}")) {
-            throw CliException.usage("--max-running-jobs is a number from 1 on, not '" + jobs + "'");
+        EngineOptions options = EngineOptions.DEFAULTS;
+        return options.withOnClose(onClose(text(onClose, file, "on-close", "leave")), options.closeGracePeriod())
+                .withMaxRunningJobs(
+                        value(maxRunningJobs, file, "max-running-jobs", options.maxRunningJobs(), ServeCommand::number))
+                .withMaxOutputBytes(value(maxOutput, file, "max-output", options.maxOutputBytes(), Units::size))
+                .withRetention(retention(file));
+    }
+
+    private Retention retention(Map<String, String> file) {
+        Retention otherwise = Retention.DEFAULT;
+        int jobs = value(retainJobs, file, "retain-jobs", otherwise.maxJobs(), ServeCommand::number);
+        long bytes = value(retainBytes, file, "retain-bytes", otherwise.maxBytes(), Units::size);
+        Duration age = value(retainAge, file, "retain-age", otherwise.maxAge(), Units::duration);
+        if (!age.isPositive() || age.compareTo(JobSpec.MAX_DURATION) > 0) {
+            throw CliException.usage("--retain-age is not between 0 and ten years");
         }
-        String output = text(maxOutput, file, "max-output", Long.toString(options.maxOutputBytes()));
+        return new Retention(jobs, bytes, age);
+    }
+
+    private static <T> T value(
+            @Nullable String option, Map<String, String> file, String key, T otherwise, Function<String, T> parse) {
+        String text = option != null ? option : file.get(key);
         try {
-            return options.withMaxRunningJobs(Integer.parseInt(jobs)).withMaxOutputBytes(Units.size(output));
+            return text == null ? otherwise : parse.apply(text);
         } catch (TypeConversionException e) {
-            throw CliException.usage("--max-output: " + e.getMessage());
+            throw CliException.usage("--" + key + ": " + e.getMessage());
         }
+    }
+
+    private static int number(String text) {
+        if (!text.matches("[1-9][0-9]{0,8}")) {
+            throw new TypeConversionException("'" + Text.escape(text) + "' is not a number from 1 on");
+        }
+        return Integer.parseInt(text);
     }
 
     private static OnClose onClose(String text) {

@@ -1,9 +1,11 @@
 package dev.jobworker.cli;
 
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.JobInput;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputPolicy;
 import dev.jobworker.core.ResourceLimit;
+import dev.jobworker.core.Signal;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -38,8 +40,23 @@ final class SpecOptions {
     @Nullable
     Duration timeout;
 
-    @Option(names = "--grace", paramLabel = "TIME", description = "Time between SIGTERM and SIGKILL. Default: 10s.")
+    @Option(
+            names = "--grace",
+            paramLabel = "TIME",
+            description = "Time between the stop signal and SIGKILL. Default: 10s.")
     Duration grace = JobSpec.DEFAULT_GRACE_PERIOD;
+
+    @Option(names = "--stop-signal", paramLabel = "SIGNAL", description = "What a stop sends first. Default: SIGTERM.")
+    Signal stopSignal = Signal.TERM;
+
+    @Option(
+            names = "--descendants",
+            paramLabel = "kill|wait",
+            description = {
+                "When the main process ends: kill the others, or wait until the last of them has ended.",
+                "Default: kill."
+            })
+    Descendants descendants = Descendants.KILL;
 
     @Option(names = "--label", paramLabel = "K=V", description = "A label to find it by.")
     Map<String, String> labels = Map.of();
@@ -80,8 +97,9 @@ final class SpecOptions {
 
     @Option(
             names = "--at-output-limit",
-            paramLabel = "truncate|kill",
-            description = "What to do with a job that writes more. Default: truncate.")
+            paramLabel = "truncate|kill|keep-tail",
+            converter = Units.AtLimit.class,
+            description = "What to do with a job that writes more. Default: truncate, which keeps the head.")
     OutputPolicy.AtLimit atOutputLimit = OutputPolicy.AtLimit.TRUNCATE;
 
     @Option(names = "--merge", description = "One pipe for stdout and stderr: exact order, no names.")
@@ -95,7 +113,11 @@ final class SpecOptions {
         return requestId == null ? UUID.randomUUID() : requestId;
     }
 
-    JobSpec spec(Console console, boolean local) throws IOException {
+    /** @param streamInput whether the input is written while the job runs */
+    JobSpec spec(Console console, boolean local, boolean streamInput) throws IOException {
+        if (streamInput && stdin != null) {
+            throw CliException.usage("--stdin gives all of the input with the start, which excludes streaming it");
+        }
         JobSpec.Builder builder = JobSpec.builder(argv)
                 .workingDirectory(directory(console, local))
                 .user(user)
@@ -103,6 +125,9 @@ final class SpecOptions {
                 .noNewPrivileges(noNewPrivileges)
                 .timeout(timeout)
                 .gracePeriod(grace)
+                .stopSignal(stopSignal)
+                .descendants(descendants)
+                .streamInput(streamInput)
                 .output(new OutputPolicy(outputLimit, atOutputLimit, merge))
                 .input(input(console));
         environment.forEach(builder::environment);

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Starts a job and prints its id. */
 @Command(
@@ -20,6 +21,9 @@ final class StartCommand implements Callable<Integer> {
     @Mixin
     private final SpecOptions options = new SpecOptions();
 
+    @Option(names = "--stream-input", description = "The job's input is written while it runs, by jobworker input.")
+    private boolean streamInput;
+
     StartCommand(Console console) {
         this.console = console;
     }
@@ -27,7 +31,7 @@ final class StartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Settings settings = connection.settings(console);
-        var spec = options.spec(console, settings.isLocal());
+        var spec = options.spec(console, settings.isLocal(), streamInput);
         return connection.use(settings, console, worker -> {
             console.print(worker.start(options.requestId(), spec).id() + "\n");
             return ExitCodes.OK;

@@ -2,11 +2,11 @@ package dev.jobworker.cli;
 
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
-import dev.jobworker.core.JobSpec;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -23,8 +23,8 @@ final class StopCommand implements Callable<Integer> {
     @Option(
             names = "--grace",
             paramLabel = "TIME",
-            description = "Time between SIGTERM and SIGKILL; 0s kills at once. Default: 10s.")
-    private Duration grace = JobSpec.DEFAULT_GRACE_PERIOD;
+            description = "Time between the stop signal and SIGKILL; 0s kills at once. Default: the job's own.")
+    private @Nullable Duration grace;
 
     @Option(names = "--no-wait", description = "Give the order and do not wait.")
     private boolean noWait;

@@ -1,6 +1,7 @@
 package dev.jobworker.cli;
 
 import dev.jobworker.core.JobId;
+import dev.jobworker.core.OutputPolicy;
 import dev.jobworker.core.ResourceLimit;
 import dev.jobworker.core.Signal;
 import java.math.BigDecimal;
@@ -118,6 +119,18 @@ final class Units {
         @Override
         public Long convert(String text) {
             return size(text);
+        }
+    }
+
+    /** What to do at the output limit; with a dash where Java has an underscore. */
+    static final class AtLimit implements ITypeConverter<OutputPolicy.AtLimit> {
+        @Override
+        public OutputPolicy.AtLimit convert(String text) {
+            return Arrays.stream(OutputPolicy.AtLimit.values())
+                    .filter(value -> value.name().replace('_', '-').equalsIgnoreCase(text))
+                    .findFirst()
+                    .orElseThrow(() -> new TypeConversionException(
+                            "'" + Text.escape(text) + "' is not one of truncate, kill, keep-tail"));
         }
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jobworker.core.Cause;
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.ExitStatus;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobSpec;
@@ -53,6 +54,24 @@ final class JobTextTest {
         Job job = Jobs.ended(new ExitStatus.Code(0), Cause.Kind.OWN_ACCORD);
         assertFalse(JobText.table(List.of(job), false).contains("\u001b"));
         assertTrue(JobText.table(List.of(job), true).contains("\u001b"));
+    }
+
+    @Test
+    void details_ofWhatIsNotTheDefault_areShown() {
+        String plain = JobText.details(Jobs.ended(new ExitStatus.Code(0), Cause.Kind.OWN_ACCORD), false);
+        for (String fact : List.of("Input:", "Stopped by:", "Descendants:")) {
+            assertFalse(plain.contains(fact), plain);
+        }
+        JobSpec spec = JobSpec.builder("true")
+                .streamInput(true)
+                .stopSignal(Signal.HUP)
+                .descendants(Descendants.WAIT)
+                .build();
+        String all = JobText.details(Jobs.of(spec, new JobStatus.Running(0, Jobs.CREATED)), false);
+        assertTrue(all.contains("Input:       0 bytes\n"), all);
+        assertTrue(all.contains("Stopped by:  SIGHUP\n"), all);
+        assertTrue(all.contains("Descendants: waits for them\n"), all);
+        assertTrue(all.contains("Process:     the main one has ended, others have not\n"), all);
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.jobworker.core.JobEngine;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.JobState;
+import dev.jobworker.core.Retention;
 import dev.jobworker.core.StartRequest;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -15,6 +16,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
@@ -50,9 +52,13 @@ final class ServeTest {
     }
 
     private static Map<Transport, InetSocketAddress> listen(String... options) {
+        return options(options).listen();
+    }
+
+    private static ServerOptions options(String... options) {
         ServeCommand command = new ServeCommand(new Shell(folder).console());
         new CommandLine(new Root()).addSubcommand("serve", command).parseArgs(site.serve("state", options));
-        return command.options().listen();
+        return command.options();
     }
 
     @Test
@@ -77,6 +83,37 @@ final class ServeTest {
         assertEquals(
                 Map.of(Transport.GRPC, socket("127.0.0.1", 3), Transport.HTTPS, https),
                 listen("--config", file.toString(), "--grpc", "127.0.0.1:3"));
+    }
+
+    @Test
+    void serve_toldWhatToRetain_doesSoFromOptionsAndTheFile() throws IOException {
+        assertEquals(Retention.DEFAULT, options().engine().retention());
+        Path file =
+                Files.writeString(folder.resolve("retain.yaml"), "retain-jobs: 7\nretain-bytes: 1G\nretain-age: 2d\n");
+        assertEquals(
+                new Retention(7, 1 << 30, Duration.ofHours(36)),
+                options("--config", file.toString(), "--retain-age", "36h")
+                        .engine()
+                        .retention());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--retain-jobs, 0",
+        "--retain-jobs, 1k",
+        "--retain-bytes, -1",
+        "--retain-bytes, much",
+        "--retain-age, 0s",
+        "--retain-age, 7",
+        "--retain-age, 4000d",
+        "--max-running-jobs, 0",
+        "--max-output, 1x"
+    })
+    void serve_toldNonsenseOfLimits_namesTheOption(String option, String value) {
+        Shell.Result result = serve("state", option + "=" + value);
+        assertEquals(2, result.code());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertTrue(result.err().startsWith("jobworker: " + option), result.err());
     }
 
     @ParameterizedTest

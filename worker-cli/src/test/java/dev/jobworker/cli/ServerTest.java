@@ -7,10 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HexFormat;
+import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -101,6 +105,131 @@ final class ServerTest {
         Shell.Result slow = as("alice").run("run", "--timeout", "100ms", "--", "sleep", "60");
         assertEquals(143, slow.code());
         assertTrue(slow.err().contains("timeout"), slow.err());
+    }
+
+    @Test
+    void run_interactive_isFedByStandardInputToItsEnd() {
+        byte[] bytes = new byte[3_000_001];
+        new Random(5).nextBytes(bytes);
+        Shell.Result copied = as("alice").input(bytes).run("run", "-i", "--", "cat");
+        assertEquals(0, copied.code(), copied.err());
+        assertArrayEquals(bytes, copied.outBytes());
+        assertEquals(0, as("alice").run("run", "--interactive", "--", "cat").code(), "of nothing");
+        assertEquals(
+                2, as("alice").run("run", "-i", "--stdin", "-", "--", "cat").code());
+    }
+
+    @Test
+    void run_interactive_endsWithTheJobThoughNobodyHasEndedTheInput() throws Exception {
+        PipedInputStream in = new PipedInputStream();
+        try (PipedOutputStream typed = new PipedOutputStream(in)) {
+            typed.write("yes\nmore\n".getBytes(StandardCharsets.UTF_8));
+            Shell.Result result = as("alice").input(in).run("run", "-i", "--", "sh", "-c", "read x; echo $x; exit 3");
+            assertEquals("yes\n", result.out());
+            assertEquals(3, result.code());
+            assertEquals("", result.err());
+        }
+    }
+
+    @Test
+    void run_interactive_jobReadsNoMore_isNoError() {
+        Shell.Result result =
+                as("alice").input(new byte[5_000_000]).run("run", "-i", "--", "sh", "-c", "head -c 5 | wc -c");
+        assertEquals("5\n", result.out());
+        assertEquals(0, result.code());
+        assertEquals("", result.err());
+    }
+
+    @Test
+    void run_interactive_inputThatCannotBeRead_stopsTheJob() {
+        Shell.Result result = as("alice").input(new PipedInputStream()).run("run", "-i", "--", "cat");
+        assertEquals(143, result.code());
+        assertTrue(result.err().contains("its input broke off: Pipe not connected"), result.err());
+    }
+
+    @Test
+    void input_inParts_isWrittenWhereTheLastOneEnded() {
+        Shell alice = as("alice");
+        String job = alice.run("start", "--stream-input", "--", "cat").out().strip();
+        assertEquals(
+                0, alice.input(bytes("one ")).run("input", "--keep-open", job).code());
+        assertTrue(alice.run("status", job).out().contains("4 bytes so far"));
+        assertEquals(
+                0,
+                alice.input(bytes("one two "))
+                        .run("input", "--offset", "0", "--keep-open", job)
+                        .code());
+        assertEquals(0, alice.input(bytes("three")).run("input", job).code());
+        assertEquals("one two three", alice.run("logs", "-f", job).out());
+        assertTrue(alice.run("status", job).out().contains("13 bytes\n"));
+
+        Shell.Result late = alice.input(bytes("four")).run("input", job);
+        assertEquals(1, late.code());
+        assertEquals("jobworker: job " + job + " takes no input\n", late.err());
+        assertEquals(69, alice.run("input", ABSENT).code());
+        assertEquals(69, as("bob").run("input", job).code());
+        assertEquals(77, as("victor").run("input", job).code());
+        assertEquals(1, alice.run("input", start("alice", "true")).code());
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void logs_ofATail_beginWhereItIsKeptAndSaySo() {
+        Shell alice = as("alice");
+        String job = alice.run(
+                        "start", "--output-limit", "64k", "--at-output-limit", "keep-tail", "--", "seq", "100000")
+                .out()
+                .strip();
+        assertEquals(0, alice.run("wait", job).code());
+        int total = 588_895;
+
+        Shell.Result logs = alice.run("logs", job);
+        assertEquals(0, logs.code());
+        assertTrue(logs.outBytes().length >= 32 << 10 && logs.outBytes().length <= 64 << 10);
+        assertTrue(logs.out().endsWith("\n99999\n100000\n"));
+        int gone = total - logs.outBytes().length;
+        assertEquals("jobworker: the first " + gone + " bytes of the output are no longer kept\n", logs.err());
+        assertEquals("99999\n100000\n", alice.run("logs", "--tail", "2", job).out());
+
+        Shell.Result all = alice.run("logs", "--offset", "0", job);
+        assertEquals(1, all.code());
+        assertEquals("jobworker: offset 0 is no longer kept, the earliest is " + gone + "\n", all.err());
+        assertEquals(
+                logs.out(),
+                alice.run("logs", "--offset", Integer.toString(gone), job).out());
+        assertTrue(alice.run("status", job).out().contains("kept from " + gone));
+    }
+
+    @Test
+    void stop_byItself_isAsTheJobWantsIt() {
+        Shell alice = as("alice");
+        String job = alice.run(
+                        "start",
+                        "--stop-signal",
+                        "usr1",
+                        "--grace",
+                        "1d",
+                        "--",
+                        "sh",
+                        "-c",
+                        "trap 'exit 9' USR1; trap '' TERM; echo ready; while :; do sleep 0.1; done")
+                .out()
+                .strip();
+        await().until(() -> alice.run("logs", job).out().equals("ready\n"));
+        assertTrue(alice.run("status", job).out().contains("Stopped by: SIGUSR1"));
+        assertEquals(0, alice.run("stop", job).code());
+        assertEquals(9, alice.run("wait", job).code());
+    }
+
+    @Test
+    void descendants_waitedFor_keepTheJobRunning() {
+        Shell.Result result = as("alice")
+                .run("run", "--descendants", "wait", "--", "sh", "-c", "(sleep 0.5; echo late) & echo early; exit 4");
+        assertEquals("early\nlate\n", result.out());
+        assertEquals(4, result.code());
     }
 
     @ParameterizedTest

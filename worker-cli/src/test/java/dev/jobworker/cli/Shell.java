@@ -2,16 +2,18 @@ package dev.jobworker.cli;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** Runs commands in this process, in a folder, with an environment, and keeps what they write. */
 final class Shell {
     private final Path folder;
     private final Map<String, String> environment = new HashMap<>();
-    private byte[] input = new byte[0];
+    private Supplier<InputStream> input = InputStream::nullInputStream;
     private Signals signals = Signals.NONE;
 
     Shell(Path folder) {
@@ -36,7 +38,12 @@ final class Shell {
     }
 
     Shell input(byte[] bytes) {
-        input = bytes;
+        input = () -> new ByteArrayInputStream(bytes);
+        return this;
+    }
+
+    Shell input(InputStream stream) {
+        input = () -> stream;
         return this;
     }
 
@@ -52,16 +59,14 @@ final class Shell {
     Result run(String... arguments) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
-        int code = Main.run(
-                new Console(new ByteArrayInputStream(input), out, err, false, false, environment, folder, signals),
-                arguments);
+        int code = Main.run(new Console(input.get(), out, err, false, false, environment, folder, signals), arguments);
         return new Result(code, out, err.toString(StandardCharsets.UTF_8));
     }
 
     /** Returns the console that commands get, for tests of a part. */
     Console console() {
         return new Console(
-                new ByteArrayInputStream(input),
+                input.get(),
                 new ByteArrayOutputStream(),
                 new ByteArrayOutputStream(),
                 false,

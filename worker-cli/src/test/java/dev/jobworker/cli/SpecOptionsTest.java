@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.jobworker.core.Descendants;
 import dev.jobworker.core.JobException;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputPolicy;
 import dev.jobworker.core.ResourceLimit;
+import dev.jobworker.core.Signal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +33,7 @@ final class SpecOptionsTest {
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setStopAtPositional(true);
         line.parseArgs(words);
-        return options.spec(new Shell(folder).input(input).console(), local);
+        return options.spec(new Shell(folder).input(input).console(), local, false);
     }
 
     private JobSpec spec(String... words) throws IOException {
@@ -58,7 +60,9 @@ final class SpecOptionsTest {
                 .umask(0077)
                 .nice(-5)
                 .noNewPrivileges(true)
-                .output(new OutputPolicy(10L << 20, OutputPolicy.AtLimit.KILL, true))
+                .stopSignal(Signal.parse("USR1").orElseThrow())
+                .descendants(Descendants.WAIT)
+                .output(new OutputPolicy(10L << 20, OutputPolicy.AtLimit.KEEP_TAIL, true))
                 .build();
         assertEquals(
                 expected,
@@ -89,7 +93,11 @@ final class SpecOptionsTest {
                         "--output-limit",
                         "10M",
                         "--at-output-limit",
-                        "kill",
+                        "keep-tail",
+                        "--stop-signal",
+                        "usr1",
+                        "--descendants",
+                        "wait",
                         "--merge",
                         "--",
                         "cmd",
@@ -152,6 +160,9 @@ final class SpecOptionsTest {
                 "--env==v",
                 "--output-limit=-1",
                 "--at-output-limit=drop",
+                "--at-output-limit=keep_tail",
+                "--stop-signal=SIGNONE",
+                "--descendants=leave",
                 "--request-id=1",
                 "--nonsense",
                 "--stdin=absent"

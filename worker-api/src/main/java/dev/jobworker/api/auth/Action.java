@@ -17,6 +17,8 @@ public enum Action {
     AWAIT(NONE, OWN, ANY, ANY, ANY),
     STOP(NONE, OWN, NONE, ANY, ANY),
     SIGNAL(NONE, OWN, NONE, ANY, ANY),
+    /** Nobody's but the owner's: writing into somebody's shell is as good as starting processes as him. */
+    WRITE_INPUT(NONE, OWN, NONE, OWN, OWN),
     DELETE(NONE, OWN, NONE, NONE, ANY),
     SERVER_INFO(NONE, NONE, ANY, ANY, ANY),
     WHOAMI(ANY, ANY, ANY, ANY, ANY);
@@ -71,7 +73,7 @@ public enum Action {
     /** Whether a call may not go ahead when it cannot be audited. Ending a job stays possible for an admin. */
     boolean needsAudit(@Nullable Role role) {
         return switch (this) {
-            case START, SIGNAL, DELETE -> true;
+            case START, SIGNAL, WRITE_INPUT, DELETE -> true;
             case STOP -> role != Role.ADMIN;
             case GET, LIST, OUTPUT, AWAIT, SERVER_INFO, WHOAMI -> false;
         };

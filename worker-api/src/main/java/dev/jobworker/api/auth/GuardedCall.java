@@ -138,7 +138,8 @@ final class GuardedCall {
         }
     }
 
-    private WorkerException refused(WorkerException refusal) {
+    /** Records that the call failed, and returns why. */
+    WorkerException refused(WorkerException refusal) {
         access.tryAudit(event(
                 denied ? AuditEvent.Decision.DENY : AuditEvent.Decision.ERROR,
                 refusal.reason().name(),

@@ -7,8 +7,11 @@ import dev.jobworker.api.JobPage;
 import dev.jobworker.api.JobQuery;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.ServerInfo;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.core.Failure;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobException;
 import dev.jobworker.core.JobFilter;
 import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
@@ -16,6 +19,7 @@ import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.Signal;
 import dev.jobworker.core.StartRequest;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -126,12 +130,14 @@ final class GuardedJobWorker implements JobWorker {
     }
 
     @Override
-    public Job stop(JobId id, Duration gracePeriod) {
+    public Job stop(JobId id, @Nullable Duration gracePeriod) {
         return call(Action.STOP, id)
                 .perform(
                         () -> check(
                                 "grace_period",
-                                !gracePeriod.isNegative() && gracePeriod.compareTo(JobSpec.MAX_DURATION) <= 0,
+                                gracePeriod == null
+                                        || (!gracePeriod.isNegative()
+                                                && gracePeriod.compareTo(JobSpec.MAX_DURATION) <= 0),
                                 "is not between 0 and ten years: " + gracePeriod),
                         () -> engine.stop(id, gracePeriod, caller.spiffeId()));
     }
@@ -147,6 +153,35 @@ final class GuardedJobWorker implements JobWorker {
             engine.delete(id);
             return id;
         });
+    }
+
+    @Override
+    public Job writeInput(JobId id, @Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
+        Interruption interruption = new Interruption();
+        try (InputWriter input = input(id);
+                AdmissionWatch _ = new AdmissionWatch(() -> access.admittedFor(caller), interruption::interrupt)) {
+            return input.write(offset, bytes, end);
+        } catch (InterruptedException interrupted) {
+            WorkerException noLongerAdmitted = interruption.end();
+            if (noLongerAdmitted != null) {
+                throw noLongerAdmitted;
+            }
+            throw interrupted;
+        } finally {
+            WorkerException _ = interruption.end();
+        }
+    }
+
+    /** Opens the input of a job for any number of writes, which are one call. */
+    InputWriter input(JobId id) {
+        GuardedCall call = call(Action.WRITE_INPUT, id);
+        StreamQuota.Permit permit = call.perform(GuardedJobWorker::nothingToCheck, () -> {
+            if (!engine.get(id).spec().streamInput()) {
+                throw new JobException(new Failure.InputClosed(id)); // even for no bytes at all
+            }
+            return access.streams().acquire(caller.spiffeId(), call.limits().streams());
+        });
+        return new InputWriter(engine, id, () -> access.admittedFor(caller), call, permit);
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobId;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -112,6 +113,16 @@ public final class JobWorkerAccess {
     /** Returns the worker for one call, whose audit lines have this id. */
     public JobWorker as(Identity caller, UUID callId) {
         return new GuardedJobWorker(this, engine, caller, () -> callId);
+    }
+
+    /**
+     * Opens the input of a job for the pieces of one call, whose audit lines have this id. It is not interrupted when the certificate ends: that is for
+     * the transport, with an {@link AdmissionWatch}.
+     *
+     * @throws WorkerException as {@link JobWorker#writeInput} does
+     */
+    public InputWriter input(Identity caller, UUID callId, JobId id) {
+        return new GuardedJobWorker(this, engine, caller, () -> callId).input(id);
     }
 
     Policy policy() {

@@ -68,7 +68,7 @@ public record Policy(
      * What one identity may have at a time.
      *
      * @param runningJobs jobs of its own that are not final
-     * @param streams open readers of output
+     * @param streams open readers of output and writers of input
      */
     public record Limits(int runningJobs, int streams) {
         public static final Limits DEFAULTS = new Limits(50, 100);

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Counts the open output streams of each identity. Thread-safe. */
+/** Counts the open streams of each identity, of output and of input. Thread-safe. */
 final class StreamQuota {
     private final ConcurrentHashMap<String, Integer> open = new ConcurrentHashMap<>();
 
@@ -17,7 +17,7 @@ final class StreamQuota {
             if (count >= limit) {
                 throw new WorkerException(
                         Reason.QUOTA_EXCEEDED,
-                        "limit reached: open output streams of this identity (" + limit + ")",
+                        "limit reached: open streams of this identity (" + limit + ")",
                         Map.of("limit", "streams", "value", Integer.toString(limit)),
                         null);
             }
