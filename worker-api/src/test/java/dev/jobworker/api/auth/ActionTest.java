@@ -53,7 +53,7 @@ class ActionTest {
     @Test
     void needsAudit_whatChangesSomething_butNotTheStopOfAnAdmin() {
         for (Action action : Action.values()) {
-            boolean changes = Arrays.asList(Action.START, Action.STOP, Action.SIGNAL, Action.DELETE)
+            boolean changes = Arrays.asList(Action.START, Action.STOP, Action.SIGNAL, Action.WRITE_INPUT, Action.DELETE)
                     .contains(action);
             assertEquals(changes, action.needsAudit(Role.USER));
             assertEquals(changes, action.needsAudit(Role.OPERATOR));
