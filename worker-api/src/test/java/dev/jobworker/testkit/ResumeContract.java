@@ -9,14 +9,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Reason;
 import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.transport.ResumingWriter;
 import dev.jobworker.api.transport.Retry;
+import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.Job;
+import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputQuery.From;
 import dev.jobworker.core.OutputReader;
 import dev.jobworker.core.OutputView;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +31,9 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.FutureTask;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -207,6 +214,61 @@ public abstract class ResumeContract {
         Job job = TestServer.start(alice, "head -c 3000001 /dev/urandom | tee " + copy);
         byte[] output = TestServer.read(alice, job);
         assertArrayEquals(Files.readAllBytes(copy), output);
+    }
+
+    @Test
+    void input_connectionCutAgainAndAgain_arrivesOnceInOrder() throws Exception {
+        Random random = new Random(31);
+        byte[] bytes = new byte[10_000_000];
+        random.nextBytes(bytes);
+        Job job = streamed("exec sha256sum");
+        try (TcpProxy proxy = TcpProxy.cutting(server.port(), () -> 5_000 + random.nextLong(5_000))) {
+            JobWorker client = server.client("alice", proxy.port(), notices, TestServer.QUICK);
+            ResumingWriter writer = new ResumingWriter(client, job.id(), 0, notices::add, TestServer.QUICK);
+            int piece = 25_000;
+            for (int offset = 0; offset < bytes.length; offset += piece) {
+                writer.write(ByteBuffer.wrap(bytes, offset, piece), offset + piece == bytes.length);
+            }
+            assertTrue(proxy.cuts() >= 5, proxy.cuts() + " cuts");
+        }
+        assertEquals(sha256(bytes) + "  -\n", new String(TestServer.read(alice, job), StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void input_serverRestartedWhileTheJobDoesNotRead_goesOnAndSaysSo() throws Exception {
+        Path gate = directory.resolve("gate");
+        Job job = streamed("mkfifo " + gate + "; echo ready; read x < " + gate + "; exec sha256sum");
+        byte[] bytes = new byte[1_000_000];
+        JobWorker client = server.client("alice", server.port(), notices, TestServer.QUICK);
+        ResumingWriter writer = new ResumingWriter(client, job.id(), 0, notices::add, TestServer.QUICK);
+        FutureTask<Job> writing = new FutureTask<>(() -> writer.write(ByteBuffer.wrap(bytes), true));
+        Thread.ofVirtual().start(writing);
+        Awaitility.await().until(() -> server.local().get(job.id()).input().bytes() > 32_000 && Files.exists(gate));
+        server.server().close();
+        server.restart();
+        Files.writeString(gate, "\n");
+        assertEquals(new InputInfo(bytes.length, false), writing.get().input());
+        assertEquals(
+                "ready\n" + sha256(bytes) + "  -\n",
+                new String(TestServer.read(server.local(), job), StandardCharsets.UTF_8));
+        assertEquals(1, notices.size(), notices.toString());
+        assertTrue(notices.getFirst().contains("resuming at byte 0"), notices.toString());
+    }
+
+    @Test
+    void input_errorOfTheContract_isNotRetried() {
+        Job job = streamed("exec cat");
+        ResumingWriter writer = new ResumingWriter(alice, job.id(), 7, notices::add, TestServer.QUICK);
+        WorkerException failure =
+                assertThrows(WorkerException.class, () -> writer.write(ByteBuffer.allocate(1), false));
+        assertEquals(Reason.OFFSET_OUT_OF_RANGE, failure.reason());
+        assertEquals(List.of(), notices);
+    }
+
+    private Job streamed(String script) {
+        return alice.start(
+                UUID.randomUUID(),
+                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build());
     }
 
     private static OutputEvent.End transfer(JobWorker worker, Job job, OutputQuery query, MessageDigest digest)

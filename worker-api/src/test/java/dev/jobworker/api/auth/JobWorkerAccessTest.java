@@ -25,6 +25,7 @@ import dev.jobworker.testkit.BadCertificate;
 import dev.jobworker.testkit.TestPki;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -130,6 +131,64 @@ class JobWorkerAccessTest {
     }
 
     @Test
+    void audit_ofAnInput_isOneLineHoweverManyPieces() throws Exception {
+        JobId id = streamed("alice", "cat");
+        JobId without = as("alice").start(UUID.randomUUID(), JobSpec.of("true")).id();
+        UUID callId = UUID.randomUUID();
+        events.clear();
+
+        try (InputWriter input = access.input(identity("alice"), callId, id)) {
+            input.write(0L, ByteBuffer.allocate(1), false);
+            input.write(null, ByteBuffer.allocate(1), true);
+            fails(Reason.INPUT_CLOSED, () -> input.write(2L, ByteBuffer.allocate(1), false));
+        }
+        fails(Reason.INPUT_CLOSED, () -> as("alice").writeInput(without, null, ByteBuffer.allocate(0), true));
+        fails(Reason.JOB_NOT_FOUND, () -> as("anna").writeInput(id, null, ByteBuffer.allocate(0), true));
+
+        assertEquals(
+                List.of(
+                        "write_input allow",
+                        "write_input error INPUT_CLOSED",
+                        "write_input allow",
+                        "write_input error INPUT_CLOSED",
+                        "write_input deny JOB_NOT_FOUND"),
+                summary());
+        assertEquals(callId, events.get(0).requestId());
+        assertEquals(callId, events.get(1).requestId());
+    }
+
+    @Test
+    void input_overAndOver_givesItsPlaceBack() throws Exception {
+        JobId id = streamed("alice", "exec cat");
+
+        for (int i = 0; i < Policy.Limits.DEFAULTS.streams() + 1; i++) {
+            as("alice").writeInput(id, null, ByteBuffer.allocate(1), false);
+            fails(Reason.OFFSET_OUT_OF_RANGE, () -> as("alice").writeInput(id, 10_000L, ByteBuffer.allocate(1), false));
+        }
+        as("alice").output(id, OutputQuery.FOLLOW_ALL).close();
+    }
+
+    @Test
+    void expiredCertificate_endsAWriteThatTheJobDoesNotTake() {
+        JobId id = streamed("alice", "exec sleep 300");
+        Identity shortLived = new Identity(
+                TestPki.spiffeId("alice"), BigInteger.ONE, Instant.now().plusMillis(300));
+
+        fails(
+                Reason.CERTIFICATE_REJECTED,
+                () -> access.as(shortLived).writeInput(id, 0L, ByteBuffer.allocate(1 << 20), true));
+
+        assertFalse(Thread.interrupted());
+        assertTrue(engine.get(id).input().open());
+    }
+
+    private JobId streamed(String userName, String script) {
+        JobSpec spec =
+                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build();
+        return as(userName).start(UUID.randomUUID(), spec).id();
+    }
+
+    @Test
     void audit_ofRefusals_tellsTheTruthThatTheCallerDoesNotGet() {
         JobId bobs = as("bob").start(UUID.randomUUID(), JobSpec.of("true")).id();
         JobId absent = new JobId(UUID.fromString("01890a5d-ac96-774b-bcce-b302099a8057"));
@@ -190,6 +249,7 @@ class JobWorkerAccessTest {
         fails(Reason.AUDIT_UNAVAILABLE, () -> alice.stop(id, Duration.ZERO));
         fails(Reason.AUDIT_UNAVAILABLE, () -> alice.signal(id, Signal.KILL));
         fails(Reason.AUDIT_UNAVAILABLE, () -> alice.delete(id));
+        fails(Reason.AUDIT_UNAVAILABLE, () -> alice.writeInput(id, null, ByteBuffer.allocate(1), false));
         fails(Reason.AUDIT_UNAVAILABLE, () -> anna.signal(id, Signal.KILL));
         assertEquals(1, engine.runningJobs());
         assertEquals(1, engine.retainedJobs());
