@@ -26,6 +26,7 @@ class ActionTest {
             AWAIT,       NONE,    OWN,  ANY,    ANY,      ANY
             STOP,        NONE,    OWN,  NONE,   ANY,      ANY
             SIGNAL,      NONE,    OWN,  NONE,   ANY,      ANY
+            WRITE_INPUT, NONE,    OWN,  NONE,   OWN,      OWN
             DELETE,      NONE,    OWN,  NONE,   NONE,     ANY
             SERVER_INFO, NONE,    NONE, ANY,    ANY,      ANY
             WHOAMI,      ANY,     ANY,  ANY,    ANY,      ANY
@@ -53,7 +54,7 @@ class ActionTest {
     @Test
     void needsAudit_whatChangesSomething_butNotTheStopOfAnAdmin() {
         for (Action action : Action.values()) {
-            boolean changes = Arrays.asList(Action.START, Action.STOP, Action.SIGNAL, Action.DELETE)
+            boolean changes = Arrays.asList(Action.START, Action.STOP, Action.SIGNAL, Action.WRITE_INPUT, Action.DELETE)
                     .contains(action);
             assertEquals(changes, action.needsAudit(Role.USER));
             assertEquals(changes, action.needsAudit(Role.OPERATOR));
