@@ -26,6 +26,7 @@ class ActionTest {
             AWAIT,       NONE,    OWN,  ANY,    ANY,      ANY
             STOP,        NONE,    OWN,  NONE,   ANY,      ANY
             SIGNAL,      NONE,    OWN,  NONE,   ANY,      ANY
+            WRITE_INPUT, NONE,    OWN,  NONE,   OWN,      OWN
             DELETE,      NONE,    OWN,  NONE,   NONE,     ANY
             SERVER_INFO, NONE,    NONE, ANY,    ANY,      ANY
             WHOAMI,      ANY,     ANY,  ANY,    ANY,      ANY
