@@ -236,6 +236,7 @@ public final class JobEngine implements AutoCloseable {
         if (!supervision.remove(job)) {
             throw new JobException(new Failure.NoSuchJob(id));
         }
+        job.markDeleted();
         retainer.deleted(job);
         starter.forget(job);
         try {

@@ -64,7 +64,7 @@ final class Retainer implements AutoCloseable {
         Kept entry = Kept.of(job);
         lock.lock();
         try {
-            if (kept.add(entry)) {
+            if (!job.isDeleted() && kept.add(entry)) { // who waits for the end may be faster than this
                 keptBytes += entry.bytes;
                 news.signal();
             }
@@ -73,7 +73,7 @@ final class Retainer implements AutoCloseable {
         }
     }
 
-    /** Forgets a job that is being deleted by somebody. */
+    /** Forgets a job that {@linkplain SupervisedJob#isDeleted is deleted}. */
     void deleted(SupervisedJob job) {
         Kept entry = Kept.of(job);
         lock.lock();

@@ -39,6 +39,7 @@ final class SupervisedJob implements ShimLoop.Listener {
     private volatile ShimLoop.@Nullable Link link;
 
     private volatile @Nullable ByteBuffer lastStop;
+    private volatile boolean deleted;
 
     SupervisedJob(Job job, JobRecord record, JobFolder folder, Consumer<SupervisedJob> onShimGone) {
         snapshot = new Published<>(job, value -> value.state().isFinal());
@@ -182,10 +183,22 @@ final class SupervisedJob implements ShimLoop.Listener {
         return new JobException(new Failure.Internal("the shim of job " + job().id() + " " + how));
     }
 
+    /** Whether somebody has begun to delete it. */
+    boolean isDeleted() {
+        return deleted;
+    }
+
+    void markDeleted() {
+        deleted = true;
+    }
+
     /** As {@link JobEngine#writeInput}. One caller at a time; the others wait for their turn. */
     Job writeInput(@Nullable Long offset, ByteBuffer bytes, boolean end) throws InterruptedException {
         if (offset != null && offset < 0) {
             throw new JobException(new Failure.Invalid("offset", "is negative: " + offset));
+        }
+        if (!job().spec().streamInput()) {
+            throw new JobException(new Failure.InputClosed(job().id()));
         }
         inputTurn.acquire();
         try (Published<Job>.Waiter waiter = snapshot.waiter()) {

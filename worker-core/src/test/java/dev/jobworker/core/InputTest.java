@@ -71,6 +71,7 @@ final class InputTest extends EngineFixture {
     void input_ofAJobThatTakesNone_isRefused() throws Exception {
         Job job = startShell("cat; exec sleep 300");
         assertFails(Failure.InputClosed.class, () -> unchecked(() -> write(job, 0, "x", false)));
+        assertFails(Failure.InputClosed.class, () -> unchecked(() -> write(job, 0, "", true)));
         Job ended = startStreamed("exit 0");
         awaitFinal(ended);
         assertFails(Failure.InputClosed.class, () -> unchecked(() -> write(ended, 0, "x", false)));
@@ -103,8 +104,8 @@ final class InputTest extends EngineFixture {
                 writing.completeExceptionally(e);
             }
         });
-        // A pipe takes 64 KiB: then the writer waits, and orders pass it.
-        Awaitility.await().until(() -> engine.get(job.id()).input().bytes() >= 65536);
+        // A pipe takes some 64 KiB: then the writer waits, and orders pass it.
+        Awaitility.await().until(() -> engine.get(job.id()).input().bytes() >= 32_768);
         assertFalse(writing.isDone());
         engine.stop(job.id(), null, "tester");
         Throwable failure = assertThrows(ExecutionException.class, writing::get).getCause();
