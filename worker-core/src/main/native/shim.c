@@ -352,6 +352,9 @@ static void finish(struct shim *s)
     }
     if (!s->main_gone)
         e->end_micros = wall_micros();
+    /* It may have died of what was sent first in the very moment in which it was to be killed. */
+    if (e->known && !(s->flags & WAIT_FOR_DESCENDANTS) && !(WIFSIGNALED(e->wait_status) && WTERMSIG(e->wait_status) == SIGKILL))
+        e->grace_exceeded = false;
     output_drain(&s->output);
     s->control.news = true;
     publish(s);

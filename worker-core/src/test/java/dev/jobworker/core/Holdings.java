@@ -1,5 +1,7 @@
 package dev.jobworker.core;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -7,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.awaitility.Awaitility;
 
 /**
  * What an engine under a directory holds of this JVM and of the machine. If it is more after than before, something leaks.
@@ -28,6 +31,18 @@ record Holdings(long descriptors, long threads, long processes) {
                 .count();
         List<Long> helpers = processesWith(directory.toString());
         return new Holdings(descriptors, threads, helpers.size() + zombiesOf(helpers));
+    }
+
+    /** Fails, in a while, if {@code directory}'s engine goes on holding more than before. What a job before held may have been let go of since. */
+    static void awaitNoMore(Holdings before, Path directory) {
+        Awaitility.await().untilAsserted(() -> {
+            Holdings now = of(directory);
+            assertTrue(
+                    now.descriptors <= before.descriptors
+                            && now.threads <= before.threads
+                            && now.processes <= before.processes,
+                    () -> now + " after, " + before + " before");
+        });
     }
 
     private static long zombiesOf(List<Long> parents) throws IOException {

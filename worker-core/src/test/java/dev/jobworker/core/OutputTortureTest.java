@@ -69,7 +69,7 @@ final class OutputTortureTest extends EngineFixture {
     }
 
     private void assertRestored(Holdings before) {
-        Awaitility.await().untilAsserted(() -> assertEquals(before, Holdings.of(directory)));
+        Holdings.awaitNoMore(before, directory);
     }
 
     @Test

@@ -148,7 +148,7 @@ final class SupervisionTortureTest extends EngineFixture {
         for (int i = 0; i < 50; i++) {
             assertFails(Failure.ExecFailed.class, () -> start(JobSpec.of("no-such-program")));
         }
-        Awaitility.await().untilAsserted(() -> assertEquals(before, Holdings.of(directory)));
+        Holdings.awaitNoMore(before, directory);
         assertEquals(1, files(directory.resolve("state/jobs")).size());
         assertEquals(1, engine.retainedJobs());
     }
