@@ -179,6 +179,9 @@ final class CrashClient {
         if (mayDieWithWorker && found.startsWith("signal9/" + SHUTDOWN + "/")) {
             return true;
         }
+        if (mayDieWithWorker && found.equals(natural() + "/" + SHUTDOWN + "/false/0")) {
+            return true; // it ended between the decision to kill it and the kill
+        }
         String stopped = "/STOP_REQUEST/" + CrashWorker.REQUESTER;
         return switch (job.kind()) {
             case INSTANT, CHATTY, BULK, BINARY, INPUT, SIGNALLED -> found.equals(natural);
