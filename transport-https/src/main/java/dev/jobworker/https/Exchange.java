@@ -35,14 +35,23 @@ final class Exchange {
     final Request request;
     final Response response;
     private final Callback callback;
+    private final Presence client;
     private final JobWorkerAccess access;
     private final Identity caller;
     private final UUID id;
 
-    Exchange(Request request, Response response, Callback callback, JobWorkerAccess access, Identity caller, UUID id) {
+    Exchange(
+            Request request,
+            Response response,
+            Callback callback,
+            Presence client,
+            JobWorkerAccess access,
+            Identity caller,
+            UUID id) {
         this.request = request;
         this.response = response;
         this.callback = callback;
+        this.client = client;
         this.access = access;
         this.caller = caller;
         this.id = id;
@@ -65,6 +74,11 @@ final class Exchange {
 
     Callback callback() {
         return callback;
+    }
+
+    /** Tells when the client does not wait for the answer any more. */
+    Presence client() {
+        return client;
     }
 
     /** Opens the input of a job for this request. */

@@ -52,7 +52,7 @@ final class InputExchange {
         exchange.checkContent(Exchange.BYTES);
         try (InputWriter input = exchange.input(job)) {
             exchange.request.addIdleTimeoutListener(_ -> false); // a job that does not read is no reason to end
-            exchange.request.addFailureListener(_ -> interruption.interrupt(gone(null)));
+            exchange.client().onEnd(() -> interruption.interrupt(gone(null)));
             Job written;
             try {
                 written = write(input, request);

@@ -7,6 +7,7 @@ import dev.jobworker.api.Reason;
 import dev.jobworker.api.Wire;
 import dev.jobworker.api.WorkerException;
 import dev.jobworker.api.auth.Identity;
+import dev.jobworker.api.auth.Interruption;
 import dev.jobworker.api.auth.JobWorkerAccess;
 import dev.jobworker.api.transport.RequestReception;
 import dev.jobworker.api.transport.WaitingCalls;
@@ -111,12 +112,13 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
         if (!path.startsWith(PREFIX)) {
             return false;
         }
+        Presence client = new Presence(request);
         // Jetty's own threads are few, and it may call a handler in one of them whatever that declares.
-        Thread.ofVirtual().name("https-request").start(() -> serve(request, response, callback, path));
+        Thread.ofVirtual().name("https-request").start(() -> serve(request, response, callback, client, path));
         return true;
     }
 
-    private void serve(Request request, Response response, Callback callback, String path) {
+    private void serve(Request request, Response response, Callback callback, Presence client, String path) {
         UUID id = UUID.randomUUID();
         String reader = ""; // of those whose certificates are refused
         try {
@@ -128,7 +130,7 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
             checkSite(request, caller, operation, id);
             String key = request.getHeaders().get(IDEMPOTENCY_KEY);
             id = operation == Operation.START_JOB && key != null ? Wire.requestId(key) : id;
-            Exchange exchange = new Exchange(request, response, callback, access, caller, id);
+            Exchange exchange = new Exchange(request, response, callback, client, access, caller, id);
             answer(operation, exchange, path);
         } catch (WorkerException failure) {
             passOver(request, reader);
@@ -305,14 +307,16 @@ public final class JobHandler extends Handler.Abstract implements Graceful {
 
     /** Waits until the job is final, the client goes away as far as HTTP tells, or the server shuts down. */
     private Job await(Exchange exchange, JobId id, Duration maxWait) throws InterruptedException {
-        Runnable ender = Thread.currentThread()::interrupt;
+        Interruption interruption = new Interruption();
+        Runnable ender = () -> interruption.interrupt(WaitingCalls.shuttingDown());
         exchange.request.addIdleTimeoutListener(_ -> false);
-        exchange.request.addFailureListener(_ -> ender.run());
+        exchange.client().onEnd(ender);
         waitingCalls.add(ender);
         try {
             return exchange.worker().await(id, maxWait);
         } finally {
             waitingCalls.remove(ender);
+            WorkerException _ = interruption.end();
         }
     }
 

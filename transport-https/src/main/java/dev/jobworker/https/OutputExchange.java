@@ -69,7 +69,7 @@ final class OutputExchange {
                 .read(exchange.query(), StreamOutputRequest.newBuilder())
                 .build());
         exchange.request.addIdleTimeoutListener(_ -> false); // a silent job is no reason to end
-        exchange.request.addFailureListener(_ -> onGone());
+        exchange.client().onEnd(this::onGone);
         Runnable ender = this::end;
         waitingCalls.add(ender);
         try {

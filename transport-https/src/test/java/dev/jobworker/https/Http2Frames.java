@@ -50,6 +50,11 @@ final class Http2Frames {
     }
 
     Http2Frames send(int type, int flags, int stream, byte[] payload) throws IOException {
+        socket.send(frame(type, flags, stream, payload));
+        return this;
+    }
+
+    private static byte[] frame(int type, int flags, int stream, byte[] payload) {
         ByteArrayOutputStream frame = new ByteArrayOutputStream();
         frame.writeBytes(ByteBuffer.allocate(9)
                 .put((byte) (payload.length >> 16))
@@ -59,16 +64,26 @@ final class Http2Frames {
                 .putInt(stream)
                 .array());
         frame.writeBytes(payload);
-        socket.send(frame.toByteArray());
-        return this;
+        return frame.toByteArray();
     }
 
     Http2Frames get(int stream, String path) throws IOException {
-        return send(HEADERS, END_HEADERS | END_STREAM, stream, headers("GET", path));
+        socket.send(getFrame(stream, path));
+        return this;
     }
 
     Http2Frames reset(int stream) throws IOException {
-        return send(RST_STREAM, 0, stream, ByteBuffer.allocate(4).putInt(CANCEL).array());
+        socket.send(resetFrame(stream));
+        return this;
+    }
+
+    static byte[] getFrame(int stream, String path) {
+        return frame(HEADERS, END_HEADERS | END_STREAM, stream, headers("GET", path));
+    }
+
+    static byte[] resetFrame(int stream) {
+        return frame(
+                RST_STREAM, 0, stream, ByteBuffer.allocate(4).putInt(CANCEL).array());
     }
 
     /** Encodes a header block with literal fields only (RFC 7541 section 6.2.2). */

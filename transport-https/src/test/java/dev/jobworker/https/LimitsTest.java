@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.auth.TlsCredentials;
 import dev.jobworker.testkit.TestPki;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a client can do that it should not: it is stopped, and the others are served. */
 @Timeout(60)
@@ -152,6 +154,48 @@ class LimitsTest {
             } while (frame.type() != Http2Frames.RST_STREAM);
             assertEquals(201, frame.stream());
             assertEquals(7, frame.payload().getInt(0), "REFUSED_STREAM");
+        }
+        await().until(() -> server.server().waitingCalls() == 0);
+    }
+
+    /** A client may be gone before its request is looked at: nothing tells that later. */
+    @ParameterizedTest
+    @ValueSource(strings = {"?wait=60s", "/output?follow=true"})
+    void streams_resetAsSoonAsTheyBegin_leaveNoCall(String query) throws Exception {
+        var job = dev.jobworker.testkit.TestServer.start(server.client("alice"), "sleep 100");
+        for (int connection = 0; connection < 20; connection++) {
+            try (HttpSocket socket = server.connect("alice", "h2")) {
+                Http2Frames frames = new Http2Frames(socket).begin(65_535);
+                ByteArrayOutputStream all = new ByteArrayOutputStream();
+                int last = 2 * 90 + 1;
+                for (int stream = 1; stream < last; stream += 2) {
+                    all.writeBytes(Http2Frames.getFrame(stream, "/v1/jobs/" + job.id() + query));
+                    all.writeBytes(Http2Frames.resetFrame(stream));
+                }
+                all.writeBytes(Http2Frames.getFrame(last, "/v1/whoami"));
+                socket.send(all.toByteArray());
+                Http2Frames.Frame frame;
+                do {
+                    frame = frames.read();
+                } while (frame.stream() != last);
+                await().until(() -> server.server().waitingCalls() == 0);
+            }
+        }
+    }
+
+    @Test
+    void streams_thatEndWithTheirConnection_leaveNoCall() throws Exception {
+        var job = dev.jobworker.testkit.TestServer.start(server.client("alice"), "sleep 100");
+        for (int connection = 0; connection < 50; connection++) {
+            try (HttpSocket socket = server.connect("alice", "h2")) {
+                Http2Frames frames = new Http2Frames(socket).begin(65_535);
+                ByteArrayOutputStream all = new ByteArrayOutputStream();
+                for (int stream = 1; stream < 200; stream += 2) {
+                    all.writeBytes(Http2Frames.getFrame(stream, "/v1/jobs/" + job.id() + "?wait=60s"));
+                }
+                socket.send(all.toByteArray());
+                assertNotEquals(Http2Frames.GOAWAY, frames.read().type());
+            }
         }
         await().until(() -> server.server().waitingCalls() == 0);
     }
