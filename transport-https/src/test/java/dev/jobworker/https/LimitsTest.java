@@ -37,6 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class LimitsTest {
     private static final int MANY = 20_000;
+    private static final Duration HANDSHAKE = Duration.ofSeconds(2);
     private static final byte[] WHOAMI =
             "GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
 
@@ -47,8 +48,7 @@ class LimitsTest {
 
     @BeforeEach
     void start() {
-        server = serve(HttpsTransport.of(HttpClient.Version.HTTP_2)
-                .withTimeouts(Duration.ofMillis(500), Duration.ofMinutes(1)));
+        server = serve(HttpsTransport.of(HttpClient.Version.HTTP_2).withTimeouts(HANDSHAKE, Duration.ofMinutes(1)));
     }
 
     @AfterEach
@@ -257,8 +257,7 @@ class LimitsTest {
             Http2Frames frames = new Http2Frames(h2).begin(65_535);
             h1.get("/v1/whoami").read();
             long start = System.nanoTime();
-            await().until(() ->
-                    System.nanoTime() - start > Duration.ofMillis(1200).toNanos());
+            await().until(() -> System.nanoTime() - start > HANDSHAKE.toNanos() * 3 / 2);
             assertEquals(200, h1.get("/v1/whoami").read().status());
             frames.get(1, "/v1/whoami");
             Http2Frames.Frame frame;

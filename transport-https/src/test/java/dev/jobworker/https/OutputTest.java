@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Output over plain HTTP: raw bytes, ranges, trailers, events, and clients that vanish or do not read. */
 @Timeout(120)
 class OutputTest {
-    private static final Duration IDLE = Duration.ofMillis(400);
+    private static final Duration IDLE = Duration.ofSeconds(1);
 
     @TempDir
     Path directory;
