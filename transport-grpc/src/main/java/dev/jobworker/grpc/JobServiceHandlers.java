@@ -2,6 +2,8 @@ package dev.jobworker.grpc;
 
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.api.Wire;
+import dev.jobworker.api.WorkerException;
+import dev.jobworker.api.auth.Interruption;
 import dev.jobworker.api.transport.WaitingCalls;
 import dev.jobworker.api.v1.DeleteJobRequest;
 import dev.jobworker.api.v1.DeleteJobResponse;
@@ -97,8 +99,8 @@ final class JobServiceHandlers extends JobServiceGrpc.JobServiceImplBase {
 
     /* The thread is interrupted when the client cancels, its deadline passes, or the server shuts down. In the first two cases nobody sees the answer. */
     private Job await(JobId id, Duration maxWait) {
-        Thread waiting = Thread.currentThread();
-        Runnable ender = waiting::interrupt;
+        Interruption interruption = new Interruption();
+        Runnable ender = () -> interruption.interrupt(WaitingCalls.shuttingDown());
         Context.CancellationListener onCancel = _ -> ender.run();
         Context context = Context.current();
         context.addListener(onCancel, Runnable::run);
@@ -110,6 +112,7 @@ final class JobServiceHandlers extends JobServiceGrpc.JobServiceImplBase {
         } finally {
             waitingCalls.remove(ender);
             context.removeListener(onCancel);
+            WorkerException _ = interruption.end();
         }
     }
 
