@@ -13,6 +13,7 @@ void control_hang_up(struct control *c)
     if (c->peer >= 0)
         close(c->peer);
     c->peer = -1;
+    c->left = true;
     c->blocked = false;
     c->received_length = c->taken = 0;
     c->sent = sizeof c->sending;

@@ -22,6 +22,7 @@ enum { RECEIVED_MAX = sizeof(uint32_t) + ORDER_MAX };
 struct control {
     int listener, peer; /* peer: -1 if nobody is connected */
     pid_t peer_pid;
+    bool left;          /* a peer has left; for who resets it */
     bool news;          /* a status is due */
     bool blocked;       /* the peer's socket is full */
     int64_t accept_at;  /* when there may be a descriptor for the next peer */

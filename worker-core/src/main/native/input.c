@@ -14,15 +14,15 @@ int input_open(struct input *i, int pipe)
 bool input_take(struct input *i, uint64_t offset, const uint8_t *bytes, size_t size)
 {
     uint64_t have = i->written + i->waiting;
-    if (i->pipe < 0)
+    if (i->pipe < 0 || i->ending)
         return true; /* sent before the worker knew */
     if (offset > have || offset + size < offset)
         return false;
     if (offset + size <= have)
         return true;
     size_t known = (size_t)(have - offset), more = size - known;
-    if (i->ending || more > INPUT_WINDOW - i->waiting)
-        return i->ending;
+    if (more > INPUT_WINDOW - i->waiting)
+        return false;
     memcpy(i->buffer + i->waiting, bytes + known, more);
     i->waiting += more;
     return true;
@@ -30,10 +30,16 @@ bool input_take(struct input *i, uint64_t offset, const uint8_t *bytes, size_t s
 
 bool input_end(struct input *i, uint64_t offset)
 {
-    if (i->pipe >= 0 && offset > i->written + i->waiting)
+    if (i->pipe >= 0 && !i->ending && offset > i->written + i->waiting)
         return false;
     i->ending = true;
     return true;
+}
+
+void input_forget(struct input *i)
+{
+    i->waiting = 0;
+    i->ending = false;
 }
 
 bool input_close(struct input *i)

@@ -24,6 +24,9 @@ bool input_take(struct input *input, uint64_t offset, const uint8_t *bytes, size
 /* There are no more than offset bytes; as input_take. */
 bool input_end(struct input *input, uint64_t offset);
 
+/* Forgets what the pipe did not take: who gave it is gone, gives it again, or gives something else. */
+void input_forget(struct input *input);
+
 /* Gives the pipe what it takes. Whether there is news. */
 bool input_pump(struct input *input);
 

@@ -62,6 +62,17 @@ static void fail(struct output *o, int error)
         return;
 }
 
+/* Where the bytes of a record end. */
+static bool end_of(const struct output *o, uint64_t number, uint64_t *end)
+{
+    struct index_record record;
+    errno = EIO; /* if the record is not there */
+    if (pread(o->index, &record, sizeof record, (off_t)(number * sizeof record)) != sizeof record)
+        return false;
+    *end = record.end[0] + record.end[1];
+    return true;
+}
+
 /*
  * Drops the head until there is room for size more bytes. The records go before their bytes, so that a reader who still finds the
  * record before his after he has read knows that what he read was there. For the record 0, which has none before it, at least two go at
@@ -69,24 +80,27 @@ static void fail(struct output *o, int error)
  */
 static bool make_room(struct output *o, size_t size)
 {
-    uint64_t end = o->end[0] + o->end[1], first = o->first, earliest = o->earliest;
+    uint64_t end = o->end[0] + o->end[1], begin = o->earliest, earliest;
     uint64_t most = o->limit - o->limit / TAIL_PIECES - size, most_records = o->records_max - o->records_max / TAIL_PIECES;
-    if (end - earliest + size <= o->limit && o->records - first < o->records_max)
+    if (end - begin + size <= o->limit && o->records - o->first < o->records_max)
         return true;
-    while (first < o->first + 2 || end - earliest > most || o->records - first > most_records) {
-        struct index_record record;
-        errno = EIO; /* if the record is not there */
-        if (pread(o->index, &record, sizeof record, (off_t)(first * sizeof record)) != sizeof record)
+    uint64_t first = o->first + 2, enough = o->records;
+    while (first < enough) {
+        uint64_t middle = first + (enough - first) / 2;
+        if (!end_of(o, middle - 1, &earliest))
             return false;
-        first++;
-        earliest = record.end[0] + record.end[1];
+        if (end - earliest > most || o->records - middle > most_records)
+            first = middle + 1;
+        else
+            enough = middle;
     }
-    if (drop(o->index, o->first * sizeof o->last, (first - 1) * sizeof o->last) != 0 || drop(o->file, o->earliest, earliest) != 0)
+    uint64_t oldest = o->first > 0 ? o->first - 1 : 0; /* with the one that said so before */
+    if (!end_of(o, first - 1, &earliest) || drop(o->index, oldest * sizeof o->last, (first - 1) * sizeof o->last) != 0)
         return false;
-    o->truncated += earliest - o->earliest;
+    o->truncated += earliest - begin;
     o->earliest = earliest;
     o->first = first;
-    return true;
+    return drop(o->file, begin, earliest) == 0;
 }
 
 /* Without a tail, everything after the first byte that is not kept is not kept either, so that the log is a true prefix. */

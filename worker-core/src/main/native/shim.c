@@ -324,6 +324,10 @@ static void run(struct shim *s)
             obey(s);
         if (fds[LISTENER].revents)
             control_accept(&s->control, monotonic());
+        if (s->control.left) {
+            s->control.left = false;
+            input_forget(&s->input);
+        }
         if (fds[WORKER].revents)
             s->worker_gone = true;
         /* Another worker may have come before it was known that the first one had gone. */
@@ -350,10 +354,15 @@ static void finish(struct shim *s)
         /* Hidden from us, but there. */
         e->survivors[e->survivor_count++] = (struct survivor){.command = "unknown"};
     }
+    reap(s);
+    if (s->childless) /* the last one has died while it was looked for */
+        e->survivor_count = 0;
     if (!s->main_gone)
         e->end_micros = wall_micros();
     /* It may have died of what was sent first in the very moment in which it was to be killed. */
-    if (e->known && !(s->flags & WAIT_FOR_DESCENDANTS) && !(WIFSIGNALED(e->wait_status) && WTERMSIG(e->wait_status) == SIGKILL))
+    bool main_was_killed = WIFSIGNALED(e->wait_status) && WTERMSIG(e->wait_status) == SIGKILL;
+    bool waited_for_others = s->flags & WAIT_FOR_DESCENDANTS && s->sweep.killed > 0;
+    if (e->known && !main_was_killed && !waited_for_others)
         e->grace_exceeded = false;
     output_drain(&s->output);
     s->control.news = true;

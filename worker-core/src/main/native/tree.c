@@ -302,6 +302,7 @@ void sweep_start(struct sweep *sweep, int64_t now)
     sweep->pause = PAUSE_MIN;
     sweep->turns = 0;
     sweep->awaited = 0;
+    sweep->killed = 0;
     sweep->clean = false;
 }
 
@@ -317,6 +318,7 @@ void sweep_turn(struct sweep *sweep, int64_t now)
         killed += send_signal(&s.list[i], SIGKILL) == 0;
     sweep->clean = killed + s.zombies == 0 && !blind;
     sweep->awaited = killed + s.zombies;
+    sweep->killed += killed;
     scan_close(&s);
     /* If nothing can be killed, who is left refuses or is hidden from us; he may still end by himself. */
     sweep->give_up = sweep->clean ? earlier(sweep->give_up, now + STALLED) : sweep->last;

@@ -29,6 +29,7 @@ struct sweep {
     int64_t next, give_up, last; /* times of the next turn, of resignation as it looks now, and at the latest */
     int64_t pause;
     size_t awaited; /* dying, not reaped yet */
+    size_t killed;  /* by all turns */
     bool clean;     /* the last turn found nothing that could be killed or reaped */
 };
 

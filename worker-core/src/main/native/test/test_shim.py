@@ -780,6 +780,22 @@ class Input(ShimTest):
         job.wait(again)
         self.assertEqual(job.output(), b"abcdef")
 
+    def test_input_thatThePipeDidNotTake_isForgottenWithTheConnection(self):
+        os.mkfifo(self.root / "gate")
+        job, connection = self.start(sh("read go < $0/gate; cat", str(self.root)))
+        for offset in range(0, 96 << 10, INPUT_MAX):
+            connection.input(offset, b"a" * INPUT_MAX)
+        connection.until(lambda s: s.input == (64 << 10) | INPUT_IS_OPEN)
+        connection.end_input(96 << 10)
+        connection.socket.close()
+        again = job.connect()
+        again.until(lambda s: s.input == (64 << 10) | INPUT_IS_OPEN)
+        again.input(64 << 10, b"b" * 10)
+        again.end_input((64 << 10) + 10)
+        (self.root / "gate").write_text("go\n")
+        self.assertEqual(job.wait(again)["inputBytes"], (64 << 10) + 10)
+        self.assertEqual(job.output(), b"a" * (64 << 10) + b"b" * 10)
+
     def test_input_thatLeavesAGap_closesTheConnectionOnly(self):
         job, connection = self.start(["cat"])
         for order in (lambda c: c.input(1, b"x"), lambda c: c.end_input(1), lambda c: c.input(2**64 - 1, b"xy")):
@@ -881,12 +897,25 @@ class Tail(ShimTest):
         job.wait(connection)
 
     def test_tail_ofAnIndexThatIsFull_isShorterButExact(self):
-        job = self.start(perl("$| = 1; for (1..100000) { syswrite(($_ % 2 ? STDOUT : STDERR), 'x') }"), TAIL_MIN)
+        # Each byte when the one before has left its pipe (FIONREAD): a record each, and two drops of as many as an eighth of the index.
+        script = """$| = 1; my $left;
+            for (1..38000) {
+                my $to = $_ % 2 ? STDOUT : STDERR;
+                syswrite($to, 'x');
+                do { ioctl($to, 0x541B, $left) or die } while unpack('i', $left)
+            }"""
+        job = self.start(perl(script), TAIL_MIN)
         record = job.wait()
-        self.assertEqual(record["stdoutBytes"] + record["stderrBytes"], 100_000)
+        self.assertEqual(record["stdoutBytes"] + record["stderrBytes"], 38_000)
         self.assertEqual(job.output()[record["earliestOffset"] :].strip(b"x"), b"")
-        self.assertGreater(record["earliestOffset"], 0)
         self.assertLessEqual(os.stat(job.folder / "output.index").st_blocks * 512, (1 << 20) + (64 << 10))
+        index = (job.folder / "output.index").read_bytes()
+        records = [index[at : at + 32] for at in range(0, len(index), 32)]
+        self.assertGreater(len(records), 36_864)
+        kept = [number for number, entry in enumerate(records) if entry != bytes(32)]
+        self.assertEqual(kept[0], 8191)
+        self.assertEqual(kept, list(range(kept[0], len(records))), "records of the head that were not dropped")
+        self.assertEqual(int.from_bytes(records[kept[0]][24:], "little") & (1 << 63) - 1, record["earliestOffset"])
 
     def test_limit_underTheLeast_isRefused(self):
         job = self.launcher.try_start(["true"], flags=KEEP_TAIL, output_limit=TAIL_MIN - 1)

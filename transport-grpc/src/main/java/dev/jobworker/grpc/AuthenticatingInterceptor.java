@@ -81,9 +81,7 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
             Function<JobId, InputWriter> inputs = job -> access.input(caller, UUID.randomUUID(), job);
             Context context =
                     Context.current().withValues(WORKER, access.as(caller), ADMITTED_FOR, admittedFor, INPUTS, inputs);
-            if (call.getMethodDescriptor().getType() != MethodDescriptor.MethodType.BIDI_STREAMING) {
-                turn = reception.await(caller.spiffeId(), () -> close(call, RequestReception.tooSlow()));
-            }
+            turn = reception.await(caller.spiffeId(), () -> close(call, RequestReception.tooSlow()));
             return new FailureMapper<>(call, turn, Contexts.interceptCall(context, call, headers, next));
         } catch (RuntimeException failure) {
             if (turn != null) {
@@ -122,14 +120,14 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
     /** Ends the call with the status of what a handler throws. */
     private static final class FailureMapper<Q> extends SimpleForwardingServerCallListener<Q> {
         private final ServerCall<?, ?> call;
-        /** Until the message is there; of a method that takes many, the first. Null for those of others than jobworker.v1. */
-        private final RequestReception.@Nullable Turn turn;
+        /** Until the message is there: of WriteInput the first, of reflection, where many come without an end of their own, all. */
+        private final RequestReception.Turn turn;
         // Guarded by gRPC, which calls a listener from one thread at a time.
         private boolean failed;
         private boolean hasMessage;
         private boolean received;
 
-        FailureMapper(ServerCall<?, ?> call, RequestReception.@Nullable Turn turn, ServerCall.Listener<Q> delegate) {
+        FailureMapper(ServerCall<?, ?> call, RequestReception.Turn turn, ServerCall.Listener<Q> delegate) {
             super(delegate);
             this.call = call;
             this.turn = turn;
@@ -138,7 +136,7 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
         @Override
         public void onMessage(Q message) {
             hasMessage = true; // gRPC itself refuses a second one where there can be only one
-            if (!call.getMethodDescriptor().getType().clientSendsOneMessage()) {
+            if (call.getMethodDescriptor().getType() == MethodDescriptor.MethodType.CLIENT_STREAMING) {
                 received();
             }
             attempt(() -> super.onMessage(message));
@@ -148,7 +146,7 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
         public void onHalfClose() {
             received();
             attempt(() -> {
-                if (turn != null && !hasMessage) {
+                if (!hasMessage && call.getMethodDescriptor().getType() != MethodDescriptor.MethodType.BIDI_STREAMING) {
                     throw new WorkerException(Reason.MALFORMED_BODY, "no message where one is expected");
                 }
                 super.onHalfClose();
@@ -157,22 +155,18 @@ final class AuthenticatingInterceptor implements ServerInterceptor {
 
         @Override
         public void onCancel() {
-            if (turn != null) {
-                turn.end();
-            }
+            turn.end();
             super.onCancel();
         }
 
         @Override
         public void onComplete() {
-            if (turn != null) {
-                turn.end();
-            }
+            turn.end();
             super.onComplete();
         }
 
         private void received() {
-            if (!received && turn != null && !turn.end()) {
+            if (!received && !turn.end()) {
                 failed = true; // closed already, because it took too long
             }
             received = true;

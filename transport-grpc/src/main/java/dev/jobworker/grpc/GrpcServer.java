@@ -41,6 +41,9 @@ public final class GrpcServer implements AutoCloseable {
 
     private static final int MAX_METADATA_BYTES = 8 << 10;
     private static final int MAX_CALLS_PER_CONNECTION = 100;
+    /** What may come of a call that is not read: of all calls of a connection 25 MiB. */
+    private static final int WINDOW_BYTES = 256 << 10;
+
     private static final Duration HEARTBEAT = Duration.ofSeconds(15);
     private static final Duration CLOSE_GRACE_PERIOD = Duration.ofSeconds(10);
 
@@ -122,6 +125,7 @@ public final class GrpcServer implements AutoCloseable {
                 .maxRstFramesPerWindow(200, 10)
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .maxInboundMetadataSize(MAX_METADATA_BYTES)
+                .flowControlWindow(WINDOW_BYTES)
                 .keepAliveTime(60, TimeUnit.SECONDS)
                 .permitKeepAliveTime(10, TimeUnit.SECONDS)
                 .maxConnectionIdle(10, TimeUnit.MINUTES)

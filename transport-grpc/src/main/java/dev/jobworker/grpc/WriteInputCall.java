@@ -96,6 +96,9 @@ final class WriteInputCall implements StreamObserver<WriteInputRequest>, Context
     }
 
     private synchronized Interruption begin() {
+        if (over) {
+            throw WaitingCalls.shuttingDown(); // answered, or nobody is there to hear it
+        }
         Interruption interruption = new Interruption();
         writing = interruption;
         return interruption;

@@ -197,6 +197,41 @@ class LimitsTest {
         }
     }
 
+    /** Open to all who are admitted: so it may not gather messages for ever. */
+    @Test
+    void reflection_neverFinished_isClosed() throws Exception {
+        try (GrpcTestServer other = new GrpcTestServer(
+                directory.resolve("other"),
+                new GrpcTransport(
+                        GrpcServerOptions.DEFAULTS,
+                        Duration.ofSeconds(15),
+                        () -> new RequestReception(Duration.ofSeconds(1))))) {
+            CompletableFuture<Throwable> end = new CompletableFuture<>();
+            StreamObserver<ServerReflectionRequest> reflection = ServerReflectionGrpc.newStub(
+                            other.channel("mallory", WINDOW, other.port()))
+                    .serverReflectionInfo(new StreamObserver<>() {
+                        @Override
+                        public void onNext(ServerReflectionResponse answer) {}
+
+                        @Override
+                        public void onError(Throwable failure) {
+                            end.complete(failure);
+                        }
+
+                        @Override
+                        public void onCompleted() {
+                            end.complete(new AssertionError("completed"));
+                        }
+                    });
+            reflection.onNext(
+                    ServerReflectionRequest.newBuilder().setListServices("*").build());
+            assertEquals(
+                    Reason.SERVER_OVERLOADED,
+                    GrpcErrors.toWorkerException((StatusRuntimeException) end.get(), "server")
+                            .reason());
+        }
+    }
+
     /** A StartJob call of which nothing is sent yet, and its end. */
     private static final class Closing extends ClientCall.Listener<byte[]> {
         private final CompletableFuture<StatusRuntimeException> status = new CompletableFuture<>();

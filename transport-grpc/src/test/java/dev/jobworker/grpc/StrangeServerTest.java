@@ -24,6 +24,7 @@ import dev.jobworker.core.JobId;
 import dev.jobworker.core.OutputEvent;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
+import dev.jobworker.core.OutputView;
 import dev.jobworker.core.Signal;
 import dev.jobworker.testkit.TestPki;
 import io.grpc.Server;
@@ -36,6 +37,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.AfterEach;
@@ -49,6 +51,9 @@ import org.junit.jupiter.api.io.TempDir;
 class StrangeServerTest {
     private static final JobId JOB =
             JobId.parse("01900000-0000-7000-8000-000000000000").orElseThrow();
+
+    private static final OutputQuery TAIL =
+            new OutputQuery(OutputView.COMBINED, new OutputQuery.From.TailBytes(1 << 20), true, Long.MAX_VALUE);
 
     @TempDir
     Path directory;
@@ -94,6 +99,47 @@ class StrangeServerTest {
         }
     }
 
+    /** The log keeps its tail only, and has lost more than that between the first answer and the first byte. */
+    @Test
+    void output_ofATail_beginsWithWhatIsThereAtTheFirstByte() throws Exception {
+        output = (_, stream) -> {
+            stream.onNext(heartbeat());
+            stream.onNext(chunk(5, "abc"));
+            stream.onNext(chunk(9, "e"));
+        };
+        try (OutputReader reader = client.output(JOB, TAIL)) {
+            assertEquals(
+                    5, assertInstanceOf(OutputEvent.Chunk.class, reader.next()).offset());
+            assertEquals(
+                    Reason.INTERNAL,
+                    assertThrows(WorkerException.class, reader::next).reason());
+        }
+    }
+
+    @Test
+    void output_ofATail_lostWhileTheConnectionWasBroken_beginsWithWhatIsThere() throws Exception {
+        List<Long> offsets = new ArrayList<>();
+        output = (request, stream) -> {
+            if (request.hasTailBytes()) {
+                stream.onNext(heartbeat());
+                stream.onError(Status.UNAVAILABLE.asRuntimeException());
+                return;
+            }
+            offsets.add(request.getOffset());
+            if (request.getOffset() < 7) {
+                stream.onError(GrpcErrors.toStatus(new WorkerException(
+                        Reason.OUTPUT_TRUNCATED, "gone", Map.of("offset", "0", "earliest_offset", "7"), null)));
+            } else {
+                stream.onNext(chunk(7, "abc"));
+            }
+        };
+        try (OutputReader reader = client.output(JOB, TAIL)) {
+            assertEquals(
+                    7, assertInstanceOf(OutputEvent.Chunk.class, reader.next()).offset());
+        }
+        assertEquals(List.of(0L, 7L), offsets);
+    }
+
     @Test
     void output_endedWithoutEndEvent_isResumed() throws Exception {
         output = (request, stream) -> {
@@ -112,9 +158,7 @@ class StrangeServerTest {
     @Test
     void output_onlyEverAnEmptyFirstAnswer_isGivenUp() throws Exception {
         output = (_, stream) -> {
-            stream.onNext(StreamOutputResponse.newBuilder()
-                    .setHeartbeat(dev.jobworker.api.v1.OutputHeartbeat.getDefaultInstance())
-                    .build());
+            stream.onNext(heartbeat());
             stream.onError(Status.UNAVAILABLE.asRuntimeException());
         };
         try (OutputReader reader = client.output(JOB, OutputQuery.FOLLOW_ALL)) {
@@ -148,6 +192,12 @@ class StrangeServerTest {
         WorkerException failure = assertThrows(WorkerException.class, () -> client.signal(JOB, Signal.HUP));
         assertEquals(Reason.CONNECTION_FAILED, failure.reason());
         assertEquals(1, calls.get());
+    }
+
+    private static StreamOutputResponse heartbeat() {
+        return StreamOutputResponse.newBuilder()
+                .setHeartbeat(dev.jobworker.api.v1.OutputHeartbeat.getDefaultInstance())
+                .build();
     }
 
     private static StreamOutputResponse chunk(long offset, String text) {

@@ -1,7 +1,6 @@
 package dev.jobworker.https;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpHeader;
@@ -21,6 +20,7 @@ import org.eclipse.jetty.util.thread.Scheduler;
  */
 final class Departure implements Callback {
     private static final long PAUSE_MILLIS = 100;
+    private static final int THROWN_AWAY_AT_ONCE = 4 << 10;
 
     private final EndPoint endPoint;
     private final Scheduler scheduler;
@@ -49,14 +49,15 @@ final class Departure implements Callback {
     @Override
     public void succeeded() {
         try {
-            ByteBuffer one = BufferUtil.allocate(1);
-            int count = endPoint.fill(one);
+            int count = endPoint.fill(BufferUtil.allocate(THROWN_AWAY_AT_ONCE));
             if (count < 0) {
                 onGone.run();
             } else if (count == 0) {
                 // TLS may have to write before it can read, and would call here again and again while the client takes
                 // nothing.
                 scheduler.schedule(() -> endPoint.tryFillInterested(this), PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+            } else {
+                endPoint.tryFillInterested(this);
             }
         } catch (IOException broken) {
             onGone.run();

@@ -28,6 +28,7 @@ import org.eclipse.jetty.util.thread.Scheduler;
 public final class HttpsConnector {
     private static final int MAX_HEADER_BYTES = 8 << 10;
     private static final int MAX_STREAMS_PER_CONNECTION = 100;
+    private static final int STREAM_WINDOW_BYTES = 128 << 10;
     /** PING, SETTINGS, RST_STREAM and other frames that cost their sender nothing, a second: more than the streams that a client may end at once. */
     private static final int MAX_CONTROL_FRAMES_PER_SECOND = 2 * MAX_STREAMS_PER_CONNECTION;
 
@@ -68,6 +69,9 @@ public final class HttpsConnector {
 
         HTTP2ServerConnectionFactory http2 = new HTTP2ServerConnectionFactory(http);
         http2.setMaxConcurrentStreams(MAX_STREAMS_PER_CONNECTION);
+        // Streams that nobody reads on leave room for the others of their connection.
+        http2.setInitialStreamRecvWindow(STREAM_WINDOW_BYTES);
+        http2.setInitialSessionRecvWindow(MAX_STREAMS_PER_CONNECTION * STREAM_WINDOW_BYTES);
         http2.setRateControlFactory(new WindowRateControl.Factory(MAX_CONTROL_FRAMES_PER_SECOND));
         // A quiet stream would be reset at the idle timeout, whatever its handler says.
         http2.setStreamIdleTimeout(-1);

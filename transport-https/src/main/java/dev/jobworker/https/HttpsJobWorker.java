@@ -41,6 +41,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -65,7 +66,12 @@ public final class HttpsJobWorker implements JobWorker {
     private final String host;
     private final String server;
     private final URI base;
+    private final TlsCredentials credentials;
+    private final HttpClient.Version version;
     private final HttpClient client;
+    /** Of outputs that are open. */
+    private final Set<HttpClient> outputClients = ConcurrentHashMap.newKeySet();
+
     private final Consumer<String> notices;
     private final Retry retry;
     private volatile boolean closed;
@@ -82,7 +88,13 @@ public final class HttpsJobWorker implements JobWorker {
         this.base = URI.create("https://" + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port);
         this.notices = notices;
         this.retry = retry;
-        this.client = HttpClient.newBuilder()
+        this.credentials = credentials;
+        this.version = version;
+        this.client = newClient();
+    }
+
+    private HttpClient newClient() {
+        return HttpClient.newBuilder()
                 .sslContext(credentials.sslContext())
                 .sslParameters(TlsCredentials.parameters())
                 .version(version)
@@ -198,7 +210,7 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public OutputReader output(JobId id, OutputQuery query) {
         HttpsOutputCalls calls = new HttpsOutputCalls(
-                client,
+                this::newOutputClient,
                 server,
                 wanted -> request(
                         Operation.STREAM_OUTPUT,
@@ -208,6 +220,16 @@ public final class HttpsJobWorker implements JobWorker {
                 this::failed,
                 () -> closed);
         return new ResumingReader(calls, server, id, query, notices, retry);
+    }
+
+    private HttpClient newOutputClient() {
+        outputClients.removeIf(HttpClient::isTerminated);
+        HttpClient opened = newClient();
+        outputClients.add(opened);
+        if (closed) {
+            opened.shutdownNow();
+        }
+        return opened;
     }
 
     @Override
@@ -231,6 +253,7 @@ public final class HttpsJobWorker implements JobWorker {
     @Override
     public void close() {
         closed = true;
+        outputClients.forEach(HttpClient::shutdownNow);
         client.shutdownNow();
         client.close();
     }

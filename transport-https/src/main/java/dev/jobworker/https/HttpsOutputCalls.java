@@ -12,6 +12,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.util.concurrent.Semaphore;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.eclipse.jetty.http.HttpStatus;
 
 /** Requests for the output of one job as events. Each has a virtual thread, which reads no event more than was asked for. */
@@ -19,19 +20,19 @@ final class HttpsOutputCalls implements OutputCalls {
     private static final int IN_FLIGHT = 2;
     private static final int MAX_PROBLEM_BYTES = 1 << 20;
 
-    private final HttpClient client;
+    private final Supplier<HttpClient> clients;
     private final String server;
     private final Function<OutputQuery, HttpRequest.Builder> requests;
     private final Function<IOException, WorkerException> failures;
     private final BooleanSupplier closed;
 
     HttpsOutputCalls(
-            HttpClient client,
+            Supplier<HttpClient> clients,
             String server,
             Function<OutputQuery, HttpRequest.Builder> requests,
             Function<IOException, WorkerException> failures,
             BooleanSupplier closed) {
-        this.client = client;
+        this.clients = clients;
         this.server = server;
         this.requests = requests;
         this.failures = failures;
@@ -63,6 +64,9 @@ final class HttpsOutputCalls implements OutputCalls {
     }
 
     private void receive(HttpRequest request, Semaphore wanted, Receiver receiver) {
+        // A connection of its own: all streams of one share a window, which those that are not read on would fill for
+        // the others.
+        HttpClient client = clients.get();
         try {
             HttpResponse<InputStream> response = client.send(request, BodyHandlers.ofInputStream());
             receiver.reached();
@@ -82,6 +86,8 @@ final class HttpsOutputCalls implements OutputCalls {
             receiver.ended(failure);
         } catch (InterruptedException cancelled) {
             // Nobody waits for more.
+        } finally {
+            client.shutdownNow();
         }
     }
 }

@@ -46,7 +46,8 @@ public interface JobWorker extends AutoCloseable {
 
     /**
      * Writes to the standard input of a job that was started with {@link JobSpec#streamInput}. Returns when the job's pipe has taken all, which may be
-     * never if the job does not read. For one writer at a time; of several, one after the other is served.
+     * never if the job does not read. For one writer at a time: pieces of several come in any order, and one that names an offset which another has
+     * passed is taken for a repetition.
      *
      * <p>Nothing is tried again here, but offsets make it safe to repeat a write of which it is not known how far it came: what the pipe has taken is
      * taken once.

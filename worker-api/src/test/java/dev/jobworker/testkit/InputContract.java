@@ -21,6 +21,8 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
@@ -68,6 +70,30 @@ abstract class InputContract extends OutputContract {
         Job ended = finish(alice(), id);
         assertEquals(JobState.SUCCEEDED, ended.state());
         assertEquals(new InputInfo(MANY_BYTES, false), ended.input());
+    }
+
+    @Test
+    void g2_inputsThatNobodyReads_leaveOtherCallsAlone() throws Exception {
+        List<JobId> jobs = new ArrayList<>();
+        List<FutureTask<Job>> writing = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            JobId id = streamed(alice(), "exec sleep 100");
+            FutureTask<Job> write =
+                    new FutureTask<>(() -> alice().writeInput(id, null, ByteBuffer.allocate(TOO_MUCH), true));
+            Thread.ofVirtual().start(write);
+            Awaitility.await().until(() -> alice().get(id).input().bytes() > 0);
+            jobs.add(id);
+            writing.add(write);
+        }
+        for (JobId id : jobs) {
+            assertFalse(writing.getFirst().isDone());
+            alice().stop(id, Duration.ZERO);
+            WorkerException failure = assertInstanceOf(
+                    WorkerException.class,
+                    assertThrows(ExecutionException.class, writing.removeFirst()::get)
+                            .getCause());
+            assertEquals(Reason.INPUT_CLOSED, failure.reason());
+        }
     }
 
     @Test

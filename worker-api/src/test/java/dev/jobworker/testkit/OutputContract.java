@@ -70,6 +70,22 @@ abstract class OutputContract extends LifecycleContract {
     }
 
     @Test
+    void g2_outputsThatAreNotReadOn_leaveOtherCallsAlone() throws Exception {
+        JobId id = run(alice(), "head -c 60000000 /dev/zero").id();
+        List<OutputReader> readers = new ArrayList<>();
+        try {
+            for (int i = 0; i < 12; i++) {
+                OutputReader reader = alice().output(id, OutputQuery.FOLLOW_ALL);
+                readers.add(reader);
+                assertInstanceOf(OutputEvent.Chunk.class, reader.next());
+                assertEquals(60_000_000, alice().get(id).output().combinedBytes());
+            }
+        } finally {
+            readers.forEach(OutputReader::close);
+        }
+    }
+
+    @Test
     void output_afterTheEnd_isAllOfIt() throws Exception {
         Job job = run(alice(), "echo one; echo two; printf three");
 

@@ -2,8 +2,10 @@ package dev.jobworker.cli;
 
 import dev.jobworker.api.transport.ResumingWriter;
 import dev.jobworker.api.transport.Retry;
+import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -16,7 +18,7 @@ import picocli.CommandLine.Parameters;
         name = "input",
         description = {
             "Write the standard input of this command to that of a job (start --stream-input),",
-            "and end it there. Exits when the job's pipe has taken all."
+            "and end it there. Exits when the job's pipe has taken all. One writer at a time."
         })
 final class InputCommand implements Callable<Integer> {
     private final Console console;
@@ -50,9 +52,11 @@ final class InputCommand implements Callable<Integer> {
             throw CliException.usage("no job");
         }
         return connection.use(console, worker -> {
-            // Asked for in any case: a server that is not there, or a job, is told at once.
-            long written = worker.get(job).input().bytes();
-            long begin = offset == null ? written : offset;
+            // In any case something is asked first: a server that is not there, or a job, is told at once. Writing
+            // nothing waits for
+            // what another writer has left on its way.
+            Job now = offset == null ? worker.writeInput(job, null, ByteBuffer.allocate(0), false) : worker.get(job);
+            long begin = offset == null ? now.input().bytes() : offset;
             StandardInput.copy(
                     console.in(), new ResumingWriter(worker, job, begin, console::say, Retry.DEFAULTS), !keepOpen);
             return ExitCodes.OK;

@@ -3,9 +3,11 @@ package dev.jobworker.core;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -106,6 +108,9 @@ public final class JobEngine implements AutoCloseable {
             }
             throw e;
         }
+        supervision.newestFirst(null).stream()
+                .findFirst()
+                .ifPresent(newest -> JobId.createAfter(newest.job().id()));
     }
 
     /**
@@ -124,7 +129,10 @@ public final class JobEngine implements AutoCloseable {
 
     private SupervisedJob find(JobId id) {
         checkOpen();
-        return supervision.find(id).orElseThrow(() -> new JobException(new Failure.NoSuchJob(id)));
+        return supervision
+                .find(id)
+                .filter(job -> !job.isDeleted())
+                .orElseThrow(() -> new JobException(new Failure.NoSuchJob(id)));
     }
 
     /** Returns at most {@code max} jobs that match, newest first, older than {@code before} if that is given. */
@@ -199,10 +207,25 @@ public final class JobEngine implements AutoCloseable {
      */
     public OutputReader output(JobId id, OutputQuery query) {
         SupervisedJob job = find(id);
+        boolean interrupted = false;
         try {
-            return new OutputFollower(job, query, buffers);
+            while (true) {
+                try {
+                    return new OutputFollower(job, query, buffers);
+                } catch (ClosedByInterruptException e) {
+                    interrupted = Thread.interrupted(); // opening does not wait for anything: it is done, and then told
+                }
+            }
         } catch (IOException e) {
-            throw new JobException(new Failure.Internal("opening the output of job " + id + ": " + e), e);
+            throw new JobException(
+                    job.isDeleted()
+                            ? new Failure.NoSuchJob(id)
+                            : new Failure.Internal("opening the output of job " + id + ": " + e),
+                    e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -217,7 +240,7 @@ public final class JobEngine implements AutoCloseable {
     }
 
     /**
-     * Removes a final job and its output. Who reads the output at this moment reads on to the end.
+     * Removes a final job and its output. Who reads the output at this moment reads on to the end, unless the thread is interrupted.
      *
      * @throws JobException with {@link Failure.NotFinal} if it is not final
      */
@@ -233,17 +256,24 @@ public final class JobEngine implements AutoCloseable {
         if (!job.job().state().isFinal()) {
             throw new JobException(new Failure.NotFinal(id));
         }
-        if (!supervision.remove(job)) {
+        if (!job.beginDeletion()) {
             throw new JobException(new Failure.NoSuchJob(id));
         }
-        job.markDeleted();
-        retainer.deleted(job);
-        starter.forget(job);
+        // Off the books when it is off the disk, not before: its request could start another job while this one is
+        // there.
+        Optional<Path> discarded;
         try {
-            job.folder().delete(hooks.faults());
+            discarded = job.folder().moveAway();
         } catch (IOException e) {
+            job.cancelDeletion();
+            retainer.ended(job);
             throw JobStarter.storageFailure("removing job " + id, e);
         }
+        hooks.faults().accept(FaultPoint.FOLDER_DISCARDED);
+        supervision.remove(job);
+        retainer.deleted(job);
+        starter.forget(job);
+        discarded.ifPresent(JobFolder::discard);
     }
 
     /** Lets go of all jobs, or stops them, as {@link EngineOptions#onClose} says. Ends all waiting calls. Never fails. */

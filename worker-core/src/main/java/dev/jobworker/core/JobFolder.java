@@ -10,6 +10,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -129,21 +130,20 @@ record JobFolder(Path path) {
 
     /** Removes the folder. It disappears under its name at once, whoever still writes into it; what cannot be removed then is left for the next worker. */
     void delete() throws IOException {
-        delete(_ -> {});
+        moveAway().ifPresent(JobFolder::discard);
     }
 
-    void delete(Consumer<FaultPoint> faults) throws IOException {
+    /** Takes the folder's name away from it and returns its new one, for {@link #discard}; empty if it is gone already. */
+    Optional<Path> moveAway() throws IOException {
         Path discarded = path.resolveSibling(DISCARDED + path.getFileName() + "-" + UUID.randomUUID());
         try {
-            Files.move(path, discarded, StandardCopyOption.ATOMIC_MOVE);
+            return Optional.of(Files.move(path, discarded, StandardCopyOption.ATOMIC_MOVE));
         } catch (NoSuchFileException alreadyGone) {
-            return;
+            return Optional.empty();
         }
-        faults.accept(FaultPoint.FOLDER_DISCARDED);
-        discard(discarded);
     }
 
-    /** Whether {@code path} is what a worker that died during {@link #delete} left. */
+    /** Whether {@code path} is what a worker that died after {@link #moveAway} left. */
     static boolean isDiscarded(Path path) {
         return path.getFileName().toString().startsWith(DISCARDED);
     }
@@ -157,7 +157,7 @@ record JobFolder(Path path) {
                 }
             }
             Files.deleteIfExists(folder);
-        } catch (IOException e) {
+        } catch (IOException | DirectoryIteratorException e) {
             LOG.log(System.Logger.Level.WARNING, "removing " + folder, e);
         }
     }

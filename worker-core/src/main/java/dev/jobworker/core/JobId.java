@@ -38,7 +38,7 @@ public record JobId(UUID value) implements Comparable<JobId> {
         }
     }
 
-    /** Returns an id that sorts after all that this JVM made before, even if the clock was set back. */
+    /** Returns an id that sorts after all that this JVM made before or {@linkplain #createAfter knows of}, even if the clock was set back. */
     static JobId create(Instant now) {
         long micros = ChronoUnit.MICROS.between(Instant.EPOCH, now);
         long ticks = (micros / 1000) * MILLISECOND + ((micros % 1000) * MILLISECOND) / 1000;
@@ -46,6 +46,13 @@ public record JobId(UUID value) implements Comparable<JobId> {
         long mostSignificant = ((tick / MILLISECOND) << 16) | 0x7000 | (tick % MILLISECOND);
         long leastSignificant = (RANDOM.nextLong() >>> 2) | 0x8000_0000_0000_0000L;
         return new JobId(new UUID(mostSignificant, leastSignificant));
+    }
+
+    /** Lets the next ids sort after this one, which another JVM made. */
+    static void createAfter(JobId id) {
+        long mostSignificant = id.value.getMostSignificantBits();
+        LAST_TICK.accumulateAndGet(
+                (mostSignificant >>> 16) * MILLISECOND + (mostSignificant & (MILLISECOND - 1)), Math::max);
     }
 
     @Override

@@ -59,8 +59,10 @@ final class JobStarter {
 
     private SupervisedJob launch(StartRequest request, String digest, long outputLimit) {
         admission.enter(request.owner(), request.ownerLimit());
-        // Files are written through channels, which an interrupt would close.
-        boolean interrupted = Thread.interrupted();
+        return Threads.uninterrupted(() -> launchCounted(request, digest, outputLimit));
+    }
+
+    private SupervisedJob launchCounted(StartRequest request, String digest, long outputLimit) {
         try {
             return launchAdmitted(request, digest, outputLimit);
         } catch (UncheckedIOException e) {
@@ -72,10 +74,6 @@ final class JobStarter {
         } catch (RuntimeException | Error e) {
             admission.leave(request.owner());
             throw e;
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

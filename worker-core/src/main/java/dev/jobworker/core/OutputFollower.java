@@ -151,22 +151,8 @@ final class OutputFollower implements OutputReader {
 
     /** Returns null if the reader has moved to a later position instead. */
     private OutputEvent.@Nullable Chunk read(long published) throws InterruptedException {
-        ByteBuffer target = buffer == null ? buffers.take() : buffer.clear();
-        buffer = target;
         try {
-            OutputFiles.Origin origin = files.read(query.view(), position, published, true, target);
-            begun = true;
-            target.flip();
-            OutputEvent.Chunk chunk =
-                    new OutputEvent.Chunk(position, origin.stream(), origin.time(), target.asReadOnlyBuffer());
-            position += target.remaining();
-            return chunk;
-        } catch (JobException fellBehind) {
-            if (begun || query.from() instanceof OutputQuery.From.Offset) {
-                throw fellBehind;
-            }
-            position = earliestNow(); // who asked for the tail and has got nothing yet has what is there now
-            return null;
+            return readOrMove(published);
         } catch (ClosedByInterruptException interrupted) {
             reopen();
             throw new InterruptedException();
@@ -178,12 +164,26 @@ final class OutputFollower implements OutputReader {
         }
     }
 
-    private long earliestNow() {
+    private OutputEvent.@Nullable Chunk readOrMove(long published) throws IOException {
+        ByteBuffer target = buffer == null ? buffers.take() : buffer.clear();
+        buffer = target;
+        OutputFiles.Origin origin;
         try {
-            return files.earliest(query.view());
-        } catch (IOException e) {
-            throw new JobException(new Failure.Internal("reading the index of the output: " + e), e);
+            origin = files.read(query.view(), position, published, true, target);
+        } catch (JobException fellBehind) {
+            long earliest = files.earliest(query.view());
+            if (begun || query.from() instanceof OutputQuery.From.Offset || earliest <= position) {
+                throw fellBehind;
+            }
+            position = earliest; // who asked for the tail and has got nothing yet has what is there now
+            return null;
         }
+        begun = true;
+        target.flip();
+        OutputEvent.Chunk chunk =
+                new OutputEvent.Chunk(position, origin.stream(), origin.time(), target.asReadOnlyBuffer());
+        position += target.remaining();
+        return chunk;
     }
 
     /** The interrupt closed a channel; the reader stays usable. */

@@ -31,6 +31,8 @@ final class Retainer implements AutoCloseable {
             new TreeSet<>(Comparator.comparing(Kept::endTime).thenComparing(Kept::id));
     private long keptBytes;
     private boolean closed;
+    /** Whether the next one to delete could not be deleted: tried again when something has changed. */
+    private boolean stuck;
 
     private record Kept(JobId id, Instant endTime, long bytes, SupervisedJob job) {
         static Kept of(SupervisedJob supervised) {
@@ -47,7 +49,7 @@ final class Retainer implements AutoCloseable {
     }
 
     /**
-     * @param delete removes a final job; does nothing if somebody else did
+     * @param delete removes a final job, and tells {@link #deleted}
      */
     Retainer(Retention bounds, InstantSource clock, Consumer<SupervisedJob> delete) {
         this.bounds = bounds;
@@ -66,6 +68,7 @@ final class Retainer implements AutoCloseable {
         try {
             if (!job.isDeleted() && kept.add(entry)) { // who waits for the end may be faster than this
                 keptBytes += entry.bytes;
+                stuck = false;
                 news.signal();
             }
         } finally {
@@ -80,6 +83,8 @@ final class Retainer implements AutoCloseable {
         try {
             if (kept.remove(entry)) {
                 keptBytes -= entry.bytes;
+                stuck = false;
+                news.signal();
             }
         } finally {
             lock.unlock();
@@ -88,17 +93,15 @@ final class Retainer implements AutoCloseable {
 
     private void run() {
         try {
-            for (SupervisedJob job = awaitSurplus(); job != null; job = awaitSurplus()) {
+            for (Kept next = awaitSurplus(); next != null; next = awaitSurplus()) {
                 try {
-                    delete.accept(job);
+                    delete.accept(next.job);
                 } catch (JobException e) {
-                    if (e.failure() instanceof Failure.NoSuchJob) {
-                        continue; // somebody else was faster
+                    // Somebody else may be faster.
+                    if (!(e.failure() instanceof Failure.NoSuchJob)) {
+                        LOG.log(System.Logger.Level.WARNING, "deleting job " + next.id, e);
                     }
-                    LOG.log(
-                            System.Logger.Level.WARNING,
-                            "deleting job " + job.job().id(),
-                            e);
+                    setStuck(next);
                 }
             }
         } catch (InterruptedException nobodyDoesThat) {
@@ -106,12 +109,21 @@ final class Retainer implements AutoCloseable {
         }
     }
 
-    /** Takes out the next job to delete, null at the close. */
-    private @Nullable SupervisedJob awaitSurplus() throws InterruptedException {
+    private void setStuck(Kept entry) {
+        lock.lock();
+        try {
+            stuck = kept.contains(entry);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the next job to delete, null at the close. */
+    private @Nullable Kept awaitSurplus() throws InterruptedException {
         lock.lock();
         try {
             while (!closed) {
-                if (kept.isEmpty()) {
+                if (kept.isEmpty() || stuck) {
                     news.await();
                     continue;
                 }
@@ -120,9 +132,7 @@ final class Retainer implements AutoCloseable {
                 // Whatever its size, the result of the last job is there for who waits for it.
                 boolean tooLarge = keptBytes > bounds.maxBytes() && kept.size() > 1;
                 if (tooLarge || kept.size() > bounds.maxJobs() || !left.isPositive()) {
-                    kept.pollFirst();
-                    keptBytes -= oldest.bytes;
-                    return oldest.job;
+                    return oldest;
                 }
                 news.await(left.toMillis() + 1, TimeUnit.MILLISECONDS);
             }

@@ -9,6 +9,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.CancelledKeyException;
+import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -60,6 +61,9 @@ final class ShimLoop implements AutoCloseable {
             }
             Link link = new Link(listener, channel);
             channel.register(selector, SelectionKey.OP_READ, link);
+            if (closed) { // the loop may not have seen it any more
+                throw new ClosedSelectorException();
+            }
             selector.wakeup();
             return link;
         } catch (IOException | RuntimeException e) {

@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -38,8 +39,15 @@ final class SupervisedJob implements ShimLoop.Listener {
     /** Written under this object's monitor, read freely. */
     private volatile ShimLoop.@Nullable Link link;
 
-    private volatile @Nullable ByteBuffer lastStop;
-    private volatile boolean deleted;
+    /** Given to some connection. Guarded by this object's monitor. */
+    private @Nullable ByteBuffer lastStop;
+
+    /** Which connection was given input last, and how far. Both guarded by {@link #inputTurn}. */
+    private ShimLoop.@Nullable Link inputLink;
+
+    private long inputGiven;
+
+    private final AtomicBoolean deleted = new AtomicBoolean();
 
     SupervisedJob(Job job, JobRecord record, JobFolder folder, Consumer<SupervisedJob> onShimGone) {
         snapshot = new Published<>(job, value -> value.state().isFinal());
@@ -75,15 +83,16 @@ final class SupervisedJob implements ShimLoop.Listener {
 
     /** Takes the connection to the shim, unless it has ended already. */
     void linkTo(ShimLoop.Link shim) {
+        ByteBuffer stop;
         synchronized (this) {
             if (shim.isOver()) {
                 return;
             }
             link = shim;
+            stop = lastStop;
         }
-        ByteBuffer stop = lastStop;
         if (stop != null) {
-            shim.send(stop.duplicate()); // the connection that it was given to may have ended before it was sent
+            shim.send(stop.duplicate()); // the connection that it was given to may have ended before it was read
         }
         // For those who wait for the connection: what the shim says may have come before.
         snapshot.update(job -> with(job, job.status(), job.output(), job.input()));
@@ -140,8 +149,16 @@ final class SupervisedJob implements ShimLoop.Listener {
         Duration grace = gracePeriod == null ? spec.gracePeriod() : gracePeriod;
         ByteBuffer order =
                 ShimOrder.stop(cause, spec.stopSignal(), grace, requestedBy).asReadOnlyBuffer();
-        lastStop = order;
-        if (order(order.duplicate())) {
+        ShimLoop.Link taker = order(order);
+        if (taker != null) {
+            ShimLoop.Link now;
+            synchronized (this) {
+                lastStop = order;
+                now = link;
+            }
+            if (now != null && !now.equals(taker)) {
+                now.send(order.duplicate()); // it came between, and was not told yet
+            }
             snapshot.update(before -> before.status() instanceof JobStatus.Running(int pid, Instant startTime)
                     ? with(before, new JobStatus.Stopping(pid, startTime, cause), before.output(), before.input())
                     : before);
@@ -149,24 +166,24 @@ final class SupervisedJob implements ShimLoop.Listener {
     }
 
     void signal(Signal signal) {
-        order(ShimOrder.signal(signal));
+        ShimLoop.Link _ = order(ShimOrder.signal(signal));
     }
 
-    /** Returns false if the job is over. */
-    private boolean order(ByteBuffer order) {
+    /** Returns the connection that took the order; null if the job is over. */
+    private ShimLoop.@Nullable Link order(ByteBuffer order) {
         try (Published<Job>.Waiter waiter = snapshot.waiter()) {
             long deadline = OutputReader.deadline(RELINK_WAIT);
             while (true) {
                 Job seen = job();
                 ShimLoop.Link shim = link;
                 if (seen.state().isFinal()) {
-                    return false;
+                    return null;
                 }
                 if (shim != null) {
-                    if (!shim.send(order)) {
+                    if (!shim.send(order.duplicate())) {
                         throw unreachable("does not take orders");
                     }
-                    return true;
+                    return shim;
                 }
                 // The job has just ended, or its connection is being made again.
                 if (!waiter.await(seen, deadline) || snapshot.isClosed()) {
@@ -183,13 +200,18 @@ final class SupervisedJob implements ShimLoop.Listener {
         return new JobException(new Failure.Internal("the shim of job " + job().id() + " " + how));
     }
 
-    /** Whether somebody has begun to delete it. */
+    /** Whether somebody deletes it, or has. */
     boolean isDeleted() {
-        return deleted;
+        return deleted.get();
     }
 
-    void markDeleted() {
-        deleted = true;
+    /** Returns false if somebody was faster. */
+    boolean beginDeletion() {
+        return deleted.compareAndSet(false, true);
+    }
+
+    void cancelDeletion() {
+        deleted.set(false);
     }
 
     /** As {@link JobEngine#writeInput}. One caller at a time; the others wait for their turn. */
@@ -202,10 +224,26 @@ final class SupervisedJob implements ShimLoop.Listener {
         }
         inputTurn.acquire();
         try (Published<Job>.Waiter waiter = snapshot.waiter()) {
-            long begin = offset == null ? job().input().bytes() : offset;
+            long begin = offset == null ? endOfInput(waiter) : offset;
             return new InputTransfer(begin, bytes, end).run(waiter);
         } finally {
             inputTurn.release();
+        }
+    }
+
+    /**
+     * Waits until the pipe has taken what was given to the shim, and returns how much that is: a writer who was interrupted may have left something
+     * there. With its connection the shim forgets it.
+     */
+    private long endOfInput(Published<Job>.Waiter waiter) throws InterruptedException {
+        while (true) {
+            Job job = job();
+            ShimLoop.Link shim = link;
+            boolean forgotten = inputLink == null || (shim != null && !shim.equals(inputLink));
+            if (forgotten || job.input().bytes() >= inputGiven || !job.input().open() || snapshot.isClosed()) {
+                return job.input().bytes();
+            }
+            waiter.await(job, Long.MAX_VALUE);
         }
     }
 
@@ -223,7 +261,7 @@ final class SupervisedJob implements ShimLoop.Listener {
         InputTransfer(long offset, ByteBuffer bytes, boolean end) {
             begin = offset;
             this.bytes = bytes.duplicate();
-            target = offset + bytes.remaining();
+            target = offset > Long.MAX_VALUE - bytes.remaining() ? Long.MAX_VALUE : offset + bytes.remaining();
             this.end = end;
         }
 
@@ -264,7 +302,9 @@ final class SupervisedJob implements ShimLoop.Listener {
                 shim.sendInput(ShimOrder.input(sent, bytes.slice(from, size)));
                 sent += size;
             }
-            if (end && !endSent && sent >= target) {
+            inputGiven = shim.equals(inputLink) ? Math.max(inputGiven, sent) : sent;
+            inputLink = shim;
+            if (end && !endSent && taken >= target) { // not before: who is interrupted leaves the input open
                 shim.sendInput(ShimOrder.endInput(target));
                 endSent = true;
             }

@@ -59,8 +59,8 @@ final class Supervision implements AutoCloseable {
                 .values();
     }
 
-    boolean remove(SupervisedJob job) {
-        return jobs.remove(job.job().id(), job);
+    void remove(SupervisedJob job) {
+        jobs.remove(job.job().id(), job);
     }
 
     /**
@@ -177,7 +177,7 @@ final class Supervision implements AutoCloseable {
                     job,
                     recovery.lost("its end cannot be read: " + e),
                     job.job().output(),
-                    job.job().input());
+                    new InputInfo(job.job().input().bytes(), false));
             return;
         }
         switch (found) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -13,6 +14,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -137,6 +139,47 @@ final class InputTest extends EngineFixture {
         Job after = engine.writeInput(job.id(), 0L, ByteBuffer.wrap(data), true);
         assertEquals(data.length, after.input().bytes());
         assertArrayEquals(data, read(job, OutputQuery.FOLLOW_ALL));
+    }
+
+    @Test
+    void g1_inputAfterAnInterruptedWriter_comesAfterWhatThatOneLeft() throws Exception {
+        byte[] left = new byte[300_000];
+        Arrays.fill(left, (byte) 'a');
+        Path gate = directory.resolve("gate");
+        runShell("mkfifo " + gate);
+        Job job = startStreamed("read go < " + gate + "; cat");
+        Thread first = Thread.ofVirtual().unstarted(() -> {
+            try {
+                engine.writeInput(job.id(), null, ByteBuffer.wrap(left), true);
+            } catch (InterruptedException expected) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        first.start();
+        Awaitility.await().until(() -> engine.get(job.id()).input().bytes() == 64 << 10);
+        first.interrupt();
+        first.join();
+        CompletableFuture<Job> second = new CompletableFuture<>();
+        Thread.ofVirtual().start(() -> {
+            try {
+                second.complete(engine.writeInput(job.id(), null, ByteBuffer.wrap(new byte[] {'b'}), true));
+            } catch (InterruptedException | RuntimeException e) {
+                second.completeExceptionally(e);
+            }
+        });
+        Files.writeString(gate, "go\n");
+        byte[] output = read(job, OutputQuery.FOLLOW_ALL);
+        assertEquals(output.length, second.join().input().bytes());
+        assertTrue(
+                new String(output, StandardCharsets.UTF_8).matches("a{65536,131072}+b"), "not after it, or not at all");
+    }
+
+    @Test
+    void input_atAnOffsetPastAllNumbers_isOutOfRange() {
+        Job job = startStreamed("cat");
+        assertFails(
+                Failure.OffsetOutOfRange.class,
+                () -> unchecked(() -> engine.writeInput(job.id(), Long.MAX_VALUE, ByteBuffer.allocate(1), false)));
     }
 
     @Test

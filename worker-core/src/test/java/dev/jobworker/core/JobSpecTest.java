@@ -97,6 +97,14 @@ final class JobSpecTest {
         JobId afterAStepBack = JobId.create(now.minusSeconds(3600));
         assertTrue(second.compareTo(afterAStepBack) < 0);
         assertTrue(first.compareTo(second) < 0);
+        JobId ofAnotherJvm = new JobId(new UUID(
+                second.value().getMostSignificantBits() + (1 << 16),
+                second.value().getLeastSignificantBits()));
+        JobId.createAfter(ofAnotherJvm);
+        JobId afterIt = JobId.create(now);
+        assertTrue(ofAnotherJvm.compareTo(afterIt) < 0);
+        JobId.createAfter(first);
+        assertTrue(afterIt.compareTo(JobId.create(now)) < 0);
         assertEquals(Optional.of(first), JobId.parse(first.toString()));
         assertTrue(first.value().getMostSignificantBits() >>> 16 >= now.toEpochMilli());
         assertEquals(7, new UUID(first.value().getMostSignificantBits(), 0).version());

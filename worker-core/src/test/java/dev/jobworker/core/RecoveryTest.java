@@ -273,6 +273,29 @@ final class RecoveryTest extends EngineFixture {
     }
 
     @Test
+    void start_byAThreadThatIsInterruptedMeanwhile_isAJob() throws Exception {
+        Thread starter = Thread.currentThread();
+        try (JobEngine other = JobEngine.open(
+                directory.resolve("other"), EngineOptions.DEFAULTS, Hooks.faults(_ -> starter.interrupt()))) {
+            Job job = other.start(StartRequest.of("tester", shell("exit 3")));
+            assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
+            assertExit(3, other.await(job.id(), LONG));
+        }
+    }
+
+    @Test
+    void output_openedByAnInterruptedThread_isOpen() throws Exception {
+        Job job = runShell("echo one; echo two");
+        Thread.currentThread().interrupt();
+        OutputQuery lastLine =
+                new OutputQuery(OutputView.COMBINED, new OutputQuery.From.TailLines(1), true, Long.MAX_VALUE);
+        try (OutputReader reader = engine.output(job.id(), lastLine)) {
+            assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
+            assertEquals(4, ((OutputEvent.Chunk) reader.next()).offset());
+        }
+    }
+
+    @Test
     void connectionToAShim_takenByAnother_isMadeAgain() throws Exception {
         Path gate = directory.resolve("gate");
         Job job =
@@ -430,7 +453,9 @@ final class RecoveryTest extends EngineFixture {
         Job running = startShell("exec sleep 300");
         assertFails(Failure.NotFinal.class, () -> engine.delete(running.id()));
         Job job = runShell("echo hello");
-        try (OutputReader reader = engine.output(job.id(), OutputQuery.FOLLOW_ALL)) {
+        OutputQuery lastLine =
+                new OutputQuery(OutputView.COMBINED, new OutputQuery.From.TailLines(1), true, Long.MAX_VALUE);
+        try (OutputReader reader = engine.output(job.id(), lastLine)) {
             engine.delete(job.id());
             OutputEvent.Chunk chunk = assertInstanceOf(OutputEvent.Chunk.class, reader.next());
             assertEquals("hello\n", StandardCharsets.UTF_8.decode(chunk.bytes()).toString());

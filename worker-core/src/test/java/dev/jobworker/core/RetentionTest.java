@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.UUID;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** G11: how many final jobs are kept, how large, and how long. */
 final class RetentionTest extends EngineFixture {
@@ -112,5 +114,30 @@ final class RetentionTest extends EngineFixture {
         assertThrows(IllegalArgumentException.class, () -> new Retention(1, -1, Duration.ofDays(1)));
         assertThrows(IllegalArgumentException.class, () -> new Retention(1, 1, Duration.ZERO));
         assertEquals(new Retention(10_000, 32L << 30, Duration.ofDays(7)), EngineOptions.DEFAULTS.retention());
+    }
+
+    static List<Boolean> rootOnly() {
+        return TestJvm.ownUser() == 0 ? List.of(true) : List.of();
+    }
+
+    /** A mount point cannot be renamed. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("rootOnly")
+    void g11_deletionThatFails_leavesTheJobAndIsTriedAgain(boolean ignored) throws Exception {
+        reopen(new Retention(1, ALL.maxBytes(), ALL.maxAge()), Hooks.NONE);
+        UUID requestId = UUID.randomUUID();
+        StartRequest request = new StartRequest("tester", requestId, JobSpec.of("true"), Integer.MAX_VALUE);
+        Job first = awaitFinal(engine.start(request));
+        Job second;
+        try (Tmpfs _ = Tmpfs.bind(folder(first))) {
+            assertFails(Failure.Internal.class, () -> engine.delete(first.id()));
+            assertEquals(first.id(), engine.start(request).id());
+            second = runShell("exit 2");
+            assertFails(Failure.Internal.class, () -> engine.delete(first.id()));
+            assertEquals(List.of(second.id(), first.id()), ids());
+            assertEquals(0, read(first, OutputQuery.FOLLOW_ALL).length);
+        }
+        Job third = runShell("exit 3");
+        awaitJobs(List.of(third.id()));
     }
 }

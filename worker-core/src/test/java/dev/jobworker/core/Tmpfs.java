@@ -6,12 +6,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A small file system in memory, which root can mount. */
+/** What root can mount: a small file system in memory, or a directory on itself. */
 record Tmpfs(Path path) implements Closeable {
 
     static Tmpfs mount(Path path, int kib) throws IOException {
         Files.createDirectory(path);
         run("mount", "-t", "tmpfs", "-o", "suid,exec,mode=755,size=" + kib + "k", "tmpfs", path.toString());
+        return new Tmpfs(path);
+    }
+
+    /** Makes a directory a mount point of itself. */
+    static Tmpfs bind(Path path) throws IOException {
+        run("mount", "--bind", path.toString(), path.toString());
         return new Tmpfs(path);
     }
 

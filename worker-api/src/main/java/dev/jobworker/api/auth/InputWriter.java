@@ -51,6 +51,8 @@ public final class InputWriter implements AutoCloseable {
     /** Gives the caller's place back. Never fails; a second call does nothing. */
     @Override
     public void close() {
-        permit.release();
+        if (permit.release()) {
+            call.audit(AuditEvent.Decision.CLOSED, job);
+        }
     }
 }

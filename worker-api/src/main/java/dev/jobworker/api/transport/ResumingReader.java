@@ -192,7 +192,7 @@ public final class ResumingReader implements OutputReader {
     }
 
     private void advance(long offset, int size) {
-        if (nextOffset != UNKNOWN && offset != nextOffset) {
+        if (nextOffset != UNKNOWN && offset != nextOffset && !(mayMove() && offset > nextOffset)) {
             abandon();
             throw new WorkerException(
                     Reason.INTERNAL,
@@ -201,8 +201,21 @@ public final class ResumingReader implements OutputReader {
         nextOffset = offset + size;
     }
 
+    /** Who asks for the tail, of a log that keeps no more than its tail, begins with what there is when the first byte is read. */
+    private boolean mayMove() {
+        return received == 0 && !(query.from() instanceof OutputQuery.From.Offset);
+    }
+
     private void resumeLater(WorkerException failure) {
         abandon();
+        if (failure.reason() == Reason.OUTPUT_TRUNCATED && nextOffset != UNKNOWN && mayMove()) {
+            String earliest = failure.details().getOrDefault("earliest_offset", "");
+            if (earliest.matches("[0-9]{1,18}") && Long.parseLong(earliest) > nextOffset) {
+                nextOffset = Long.parseLong(earliest);
+                retryAt = System.nanoTime();
+                return;
+            }
+        }
         long now = System.nanoTime();
         firstFailure = failures++ == 0 ? now : firstFailure;
         if (!mayPass(failure.reason()) || calls.isClosed() || (!reached && failures >= Retry.ATTEMPTS)) {

@@ -27,7 +27,15 @@ public final class WaitingCalls {
     /** Ends all calls, present and future. */
     public void shutDown() {
         shutDown = true;
-        enders.forEach(Runnable::run);
+        for (Runnable ender : enders) {
+            try {
+                ender.run();
+            } catch (
+                    RuntimeException ended) { // by somebody else in this moment: the others are to be told all the same
+                System.getLogger(WaitingCalls.class.getName())
+                        .log(System.Logger.Level.DEBUG, "ending a call at the shutdown", ended);
+            }
+        }
     }
 
     public int size() {

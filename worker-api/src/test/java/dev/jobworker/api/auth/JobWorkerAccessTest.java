@@ -149,6 +149,7 @@ class JobWorkerAccessTest {
                 List.of(
                         "write_input allow",
                         "write_input error INPUT_CLOSED",
+                        "write_input closed",
                         "write_input allow",
                         "write_input error INPUT_CLOSED",
                         "write_input deny JOB_NOT_FOUND"),
