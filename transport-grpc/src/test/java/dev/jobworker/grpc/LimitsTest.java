@@ -176,12 +176,7 @@ class LimitsTest {
 
     @Test
     void requests_neverFinished_areClosedAndDelayNobodyElse() throws Exception {
-        try (GrpcTestServer other = new GrpcTestServer(
-                directory.resolve("other"),
-                new GrpcTransport(
-                        GrpcServerOptions.DEFAULTS,
-                        Duration.ofSeconds(15),
-                        () -> new RequestReception(Duration.ofSeconds(1))))) {
+        try (GrpcTestServer other = impatient()) {
             ManagedChannel channel = other.channel("alice", WINDOW, other.port());
             List<Closing> closings = new ArrayList<>();
             for (int i = 0; i < RequestReception.MAX_AT_A_TIME; i++) {
@@ -197,15 +192,20 @@ class LimitsTest {
         }
     }
 
-    /** Open to all who are admitted: so it may not gather messages for ever. */
-    @Test
-    void reflection_neverFinished_isClosed() throws Exception {
-        try (GrpcTestServer other = new GrpcTestServer(
+    /** A server that waits a second for requests. */
+    private GrpcTestServer impatient() {
+        return new GrpcTestServer(
                 directory.resolve("other"),
                 new GrpcTransport(
                         GrpcServerOptions.DEFAULTS,
                         Duration.ofSeconds(15),
-                        () -> new RequestReception(Duration.ofSeconds(1))))) {
+                        () -> new RequestReception(Duration.ofSeconds(1))));
+    }
+
+    /** Open to all who are admitted: so it may not gather messages for ever. */
+    @Test
+    void reflection_neverFinished_isClosed() throws Exception {
+        try (GrpcTestServer other = impatient()) {
             CompletableFuture<Throwable> end = new CompletableFuture<>();
             StreamObserver<ServerReflectionRequest> reflection = ServerReflectionGrpc.newStub(
                             other.channel("mallory", WINDOW, other.port()))

@@ -30,10 +30,10 @@ public final class WaitingCalls {
         for (Runnable ender : enders) {
             try {
                 ender.run();
-            } catch (
-                    RuntimeException ended) { // by somebody else in this moment: the others are to be told all the same
+            } catch (RuntimeException endedMeanwhile) {
+                // The others are to be told all the same.
                 System.getLogger(WaitingCalls.class.getName())
-                        .log(System.Logger.Level.DEBUG, "ending a call at the shutdown", ended);
+                        .log(System.Logger.Level.DEBUG, "ending a call at the shutdown", endedMeanwhile);
             }
         }
     }
