@@ -2,6 +2,7 @@ package dev.jobworker.core;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SocketChannel;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -59,10 +60,6 @@ final class JobStarter {
 
     private SupervisedJob launch(StartRequest request, String digest, long outputLimit) {
         admission.enter(request.owner(), request.ownerLimit());
-        return Threads.uninterrupted(() -> launchCounted(request, digest, outputLimit));
-    }
-
-    private SupervisedJob launchCounted(StartRequest request, String digest, long outputLimit) {
         try {
             return launchAdmitted(request, digest, outputLimit);
         } catch (UncheckedIOException e) {
@@ -102,8 +99,7 @@ final class JobStarter {
                 now.truncatedTo(ChronoUnit.MICROS),
                 supervision.bootId(),
                 spec.withoutInput());
-        JobFolder folder =
-                JobFolder.create(state.jobs(), id, record, spec.input(), options.survivePowerLoss(), hooks.faults());
+        JobFolder folder = createFolder(id, record, spec.input());
         hooks.faults().accept(FaultPoint.FOLDER_WRITTEN);
         Optional<Launcher.Reply> reply;
         try {
@@ -133,6 +129,25 @@ final class JobStarter {
                 throw failure(failed, spec);
             }
         };
+    }
+
+    /** An interrupt closes the channel that a file is written through: then it is done again, and the interrupt is the caller's. */
+    private JobFolder createFolder(JobId id, JobRecord record, JobInput input) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return JobFolder.create(
+                            state.jobs(), id, record, input, options.survivePowerLoss(), hooks.faults());
+                } catch (ClosedByInterruptException e) {
+                    interrupted = Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** The launcher was killed between request and reply, or the shim was: the folder tells whether the job runs, or may have run. */

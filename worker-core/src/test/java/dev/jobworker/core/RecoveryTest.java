@@ -17,10 +17,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -274,10 +277,20 @@ final class RecoveryTest extends EngineFixture {
 
     @Test
     void start_byAThreadThatIsInterruptedMeanwhile_isAJob() throws Exception {
-        Thread starter = Thread.currentThread();
-        try (JobEngine other = JobEngine.open(
-                directory.resolve("other"), EngineOptions.DEFAULTS, Hooks.faults(_ -> starter.interrupt()))) {
+        Set<FaultPoint> passed = EnumSet.noneOf(FaultPoint.class);
+        Consumer<FaultPoint> interrupting = point -> {
+            if (passed.add(point)) {
+                Thread.currentThread().interrupt();
+            }
+        };
+        try (JobEngine other =
+                JobEngine.open(directory.resolve("other"), EngineOptions.DEFAULTS, Hooks.faults(interrupting))) {
             Job job = other.start(StartRequest.of("tester", shell("exit 3")));
+            assertTrue(
+                    passed.containsAll(Set.of(
+                            FaultPoint.FOLDER_MADE, FaultPoint.FOLDER_WRITTEN,
+                            FaultPoint.REQUEST_SENT, FaultPoint.REPLY_RECEIVED)),
+                    passed::toString);
             assertTrue(Thread.interrupted(), "the interrupt is the caller's still");
             assertExit(3, other.await(job.id(), LONG));
         }
