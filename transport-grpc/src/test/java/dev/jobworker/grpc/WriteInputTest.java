@@ -18,7 +18,6 @@ import dev.jobworker.api.v1.WriteInputRequest;
 import dev.jobworker.api.v1.WriteInputResponse;
 import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.JobId;
-import dev.jobworker.core.JobSpec;
 import dev.jobworker.testkit.TestPki;
 import dev.jobworker.testkit.TestServer;
 import io.grpc.CallOptions;
@@ -33,7 +32,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,9 +66,7 @@ class WriteInputTest {
     }
 
     private JobId streamed(String script) {
-        JobSpec spec =
-                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build();
-        return alice.start(UUID.randomUUID(), spec).id();
+        return TestServer.startStreamed(alice, script);
     }
 
     private BlockingClientCall<WriteInputRequest, WriteInputResponse> call(CallOptions options) {

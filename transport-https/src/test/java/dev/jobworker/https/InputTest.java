@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jobworker.api.JobWorker;
 import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.JobId;
-import dev.jobworker.core.JobSpec;
 import dev.jobworker.testkit.TestPki;
 import dev.jobworker.testkit.TestServer;
 import java.io.IOException;
@@ -18,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,9 +54,7 @@ class InputTest {
     }
 
     private JobId streamed(String script) {
-        JobSpec spec =
-                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build();
-        return alice.start(UUID.randomUUID(), spec).id();
+        return TestServer.startStreamed(alice, script);
     }
 
     private String output(JobId id) throws Exception {

@@ -13,7 +13,6 @@ import dev.jobworker.api.WorkerException;
 import dev.jobworker.core.InputInfo;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobId;
-import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.JobState;
 import dev.jobworker.core.OutputQuery;
 import dev.jobworker.core.OutputReader;
@@ -24,7 +23,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -40,12 +38,6 @@ abstract class InputContract extends OutputContract {
     /** More than a pipe, the shim and every window on the way take of a job that does not read. */
     private static final int TOO_MUCH = 16 << 20;
 
-    private JobId streamed(JobWorker worker, String script) {
-        JobSpec spec =
-                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build();
-        return worker.start(UUID.randomUUID(), spec).id();
-    }
-
     private static Job write(JobWorker worker, JobId id, @Nullable Long offset, String text, boolean end)
             throws InterruptedException {
         return worker.writeInput(id, offset, ByteBuffer.wrap(text.getBytes(UTF_8)), end);
@@ -56,7 +48,7 @@ abstract class InputContract extends OutputContract {
     void g1_inputOfManyBytes_arrivesOnceInOrder(int pieceBytes) throws Exception {
         byte[] bytes = new byte[MANY_BYTES];
         new Random(pieceBytes).nextBytes(bytes);
-        JobId id = streamed(alice(), "cat");
+        JobId id = TestServer.startStreamed(alice(), "cat");
 
         for (int offset = 0; offset < bytes.length; offset += pieceBytes) {
             int size = Math.min(pieceBytes, bytes.length - offset);
@@ -77,7 +69,7 @@ abstract class InputContract extends OutputContract {
         List<JobId> jobs = new ArrayList<>();
         List<FutureTask<Job>> writing = new ArrayList<>();
         for (int i = 0; i < 5; i++) {
-            JobId id = streamed(alice(), "exec sleep 100");
+            JobId id = TestServer.startStreamed(alice(), "exec sleep 100");
             FutureTask<Job> write =
                     new FutureTask<>(() -> alice().writeInput(id, null, ByteBuffer.allocate(TOO_MUCH), true));
             Thread.ofVirtual().start(write);
@@ -98,7 +90,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_ofADirectOrReadOnlyBuffer_takesItsBytes() throws Exception {
-        JobId id = streamed(alice(), "cat");
+        JobId id = TestServer.startStreamed(alice(), "cat");
         ByteBuffer direct =
                 ByteBuffer.allocateDirect(10).put("..one..".getBytes(UTF_8)).flip();
 
@@ -110,7 +102,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_repeatedWithItsOffset_isTakenOnce() throws Exception {
-        JobId id = streamed(alice(), "cat");
+        JobId id = TestServer.startStreamed(alice(), "cat");
 
         write(alice(), id, 0L, "abc", false);
         write(alice(), id, 0L, "abc", false);
@@ -125,7 +117,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_withoutAnEnd_leavesTheInputOpen() throws Exception {
-        JobId id = streamed(alice(), "cat");
+        JobId id = TestServer.startStreamed(alice(), "cat");
         try (OutputReader reader = alice().output(id, OutputQuery.FOLLOW_ALL)) {
             assertEquals(
                     new InputInfo(4, true),
@@ -140,7 +132,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_offsetBeyondWhatIsThere_isRefused() throws Exception {
-        JobId id = streamed(alice(), "cat");
+        JobId id = TestServer.startStreamed(alice(), "cat");
         write(alice(), id, null, "ab", false);
 
         WorkerException refused = fails(Reason.OFFSET_OUT_OF_RANGE, () -> write(alice(), id, 3L, "x", false));
@@ -157,11 +149,11 @@ abstract class InputContract extends OutputContract {
         JobId without = shell(alice(), "cat").id();
         fails(Reason.INPUT_CLOSED, () -> write(alice(), without, null, "", true));
 
-        JobId ended = streamed(alice(), "exit 0");
+        JobId ended = TestServer.startStreamed(alice(), "exit 0");
         finish(alice(), ended);
         fails(Reason.INPUT_CLOSED, () -> write(alice(), ended, 0L, "x", false));
 
-        JobId closed = streamed(alice(), "cat; exec sleep 300");
+        JobId closed = TestServer.startStreamed(alice(), "cat; exec sleep 300");
         write(alice(), closed, 0L, "x", true);
         fails(Reason.INPUT_CLOSED, () -> write(alice(), closed, 1L, "y", false));
         alice().stop(closed, Duration.ZERO);
@@ -169,7 +161,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_whenTheJobClosesIts_isRefusedInTheMiddle() throws Exception {
-        JobId id = streamed(alice(), "head -c 5; exec <&-; exec sleep 300");
+        JobId id = TestServer.startStreamed(alice(), "head -c 5; exec <&-; exec sleep 300");
 
         fails(Reason.INPUT_CLOSED, () -> alice().writeInput(id, 0L, ByteBuffer.allocate(TOO_MUCH), true));
 
@@ -179,7 +171,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_intoAnothersRunningJob_isForNobody() throws Exception {
-        JobId id = streamed(worker("bob"), "cat");
+        JobId id = TestServer.startStreamed(worker("bob"), "cat");
 
         for (String other : new String[] {"alice", "otto", "anna"}) {
             fails(Reason.JOB_NOT_FOUND, () -> write(worker(other), id, null, "x", true));
@@ -192,7 +184,7 @@ abstract class InputContract extends OutputContract {
 
     @Test
     void writeInput_jobDoesNotRead_holdsTheWriterUntilItIsStopped() throws Exception {
-        JobId id = streamed(alice(), "exec sleep 300");
+        JobId id = TestServer.startStreamed(alice(), "exec sleep 300");
         FutureTask<Job> writing = inThread(() -> alice().writeInput(id, 0L, ByteBuffer.allocate(TOO_MUCH), true));
         Awaitility.await().until(() -> alice().get(id).input().bytes() > 32_000);
         assertFalse(writing.isDone());
@@ -211,7 +203,7 @@ abstract class InputContract extends OutputContract {
         byte[] bytes = new byte[1_000_000];
         new Random(3).nextBytes(bytes);
         Path gate = fifo("input-gate");
-        JobId id = streamed(alice(), "read go <" + gate + "; cat");
+        JobId id = TestServer.startStreamed(alice(), "read go <" + gate + "; cat");
         CountDownLatch interrupted = new CountDownLatch(1);
         Thread writer = Thread.ofVirtual().start(() -> {
             try {
@@ -234,7 +226,7 @@ abstract class InputContract extends OutputContract {
     @Test
     void writeInput_overTheLimitOfStreams_isRefusedUntilOneIsOver() throws Exception {
         JobWorker otto = worker("otto");
-        JobId id = streamed(otto, "exec sleep 300");
+        JobId id = TestServer.startStreamed(otto, "exec sleep 300");
         FutureTask<Job> writing = inThread(() -> otto.writeInput(id, 0L, ByteBuffer.allocate(TOO_MUCH), true));
         Awaitility.await().until(() -> otto.get(id).input().bytes() > 32_000);
         try (OutputReader reader = otto.output(id, OutputQuery.FOLLOW_ALL)) {

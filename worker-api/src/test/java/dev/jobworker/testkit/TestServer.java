@@ -9,6 +9,7 @@ import dev.jobworker.api.transport.Retry;
 import dev.jobworker.core.EngineOptions;
 import dev.jobworker.core.Job;
 import dev.jobworker.core.JobEngine;
+import dev.jobworker.core.JobId;
 import dev.jobworker.core.JobSpec;
 import dev.jobworker.core.OutputQuery;
 import java.io.ByteArrayOutputStream;
@@ -112,6 +113,13 @@ public class TestServer implements AutoCloseable {
     /** Starts a shell script. */
     public static Job start(JobWorker worker, String script) {
         return worker.start(UUID.randomUUID(), JobSpec.of("/bin/sh", "-c", script));
+    }
+
+    /** Starts a script whose standard input is written while it runs. */
+    public static JobId startStreamed(JobWorker worker, String script) {
+        JobSpec spec =
+                JobSpec.builder("/bin/sh", "-c", script).streamInput(true).build();
+        return worker.start(UUID.randomUUID(), spec).id();
     }
 
     /** Reads all output, to its end. */

@@ -3,7 +3,6 @@ package dev.jobworker.core;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -207,25 +206,14 @@ public final class JobEngine implements AutoCloseable {
      */
     public OutputReader output(JobId id, OutputQuery query) {
         SupervisedJob job = find(id);
-        boolean interrupted = false;
         try {
-            while (true) {
-                try {
-                    return new OutputFollower(job, query, buffers);
-                } catch (ClosedByInterruptException e) {
-                    interrupted = Thread.interrupted(); // opening does not wait for anything: it is done, and then told
-                }
-            }
+            return Threads.despiteInterrupts(() -> new OutputFollower(job, query, buffers));
         } catch (IOException e) {
             throw new JobException(
                     job.isDeleted()
                             ? new Failure.NoSuchJob(id)
                             : new Failure.Internal("opening the output of job " + id + ": " + e),
                     e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

@@ -2,7 +2,6 @@ package dev.jobworker.core;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SocketChannel;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -99,7 +98,8 @@ final class JobStarter {
                 now.truncatedTo(ChronoUnit.MICROS),
                 supervision.bootId(),
                 spec.withoutInput());
-        JobFolder folder = createFolder(id, record, spec.input());
+        JobFolder folder = Threads.despiteInterrupts(() ->
+                JobFolder.create(state.jobs(), id, record, spec.input(), options.survivePowerLoss(), hooks.faults()));
         hooks.faults().accept(FaultPoint.FOLDER_WRITTEN);
         Optional<Launcher.Reply> reply;
         try {
@@ -129,25 +129,6 @@ final class JobStarter {
                 throw failure(failed, spec);
             }
         };
-    }
-
-    /** An interrupt closes the channel that a file is written through: then it is done again, and the interrupt is the caller's. */
-    private JobFolder createFolder(JobId id, JobRecord record, JobInput input) throws IOException {
-        boolean interrupted = Thread.interrupted();
-        try {
-            while (true) {
-                try {
-                    return JobFolder.create(
-                            state.jobs(), id, record, input, options.survivePowerLoss(), hooks.faults());
-                } catch (ClosedByInterruptException e) {
-                    interrupted = Thread.interrupted();
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
     }
 
     /** The launcher was killed between request and reply, or the shim was: the folder tells whether the job runs, or may have run. */

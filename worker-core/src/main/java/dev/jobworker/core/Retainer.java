@@ -31,8 +31,11 @@ final class Retainer implements AutoCloseable {
             new TreeSet<>(Comparator.comparing(Kept::endTime).thenComparing(Kept::id));
     private long keptBytes;
     private boolean closed;
-    /** Whether the next one to delete could not be deleted: tried again when something has changed. */
-    private boolean stuck;
+    /** Counts what came and went, so that a deletion that failed is tried again when something has changed since it was begun. */
+    private long changes;
+
+    private long triedAt;
+    private long stuckAt = -1;
 
     private record Kept(JobId id, Instant endTime, long bytes, SupervisedJob job) {
         static Kept of(SupervisedJob supervised) {
@@ -68,7 +71,7 @@ final class Retainer implements AutoCloseable {
         try {
             if (!job.isDeleted() && kept.add(entry)) { // who waits for the end may be faster than this
                 keptBytes += entry.bytes;
-                stuck = false;
+                changes++;
                 news.signal();
             }
         } finally {
@@ -83,7 +86,7 @@ final class Retainer implements AutoCloseable {
         try {
             if (kept.remove(entry)) {
                 keptBytes -= entry.bytes;
-                stuck = false;
+                changes++;
                 news.signal();
             }
         } finally {
@@ -101,7 +104,7 @@ final class Retainer implements AutoCloseable {
                     if (!(e.failure() instanceof Failure.NoSuchJob)) {
                         LOG.log(System.Logger.Level.WARNING, "deleting job " + next.id, e);
                     }
-                    setStuck(next);
+                    setStuck();
                 }
             }
         } catch (InterruptedException nobodyDoesThat) {
@@ -109,10 +112,10 @@ final class Retainer implements AutoCloseable {
         }
     }
 
-    private void setStuck(Kept entry) {
+    private void setStuck() {
         lock.lock();
         try {
-            stuck = kept.contains(entry);
+            stuckAt = triedAt;
         } finally {
             lock.unlock();
         }
@@ -123,7 +126,7 @@ final class Retainer implements AutoCloseable {
         lock.lock();
         try {
             while (!closed) {
-                if (kept.isEmpty() || stuck) {
+                if (kept.isEmpty() || stuckAt == changes) {
                     news.await();
                     continue;
                 }
@@ -132,6 +135,7 @@ final class Retainer implements AutoCloseable {
                 // Whatever its size, the result of the last job is there for who waits for it.
                 boolean tooLarge = keptBytes > bounds.maxBytes() && kept.size() > 1;
                 if (tooLarge || kept.size() > bounds.maxJobs() || !left.isPositive()) {
+                    triedAt = changes;
                     return oldest;
                 }
                 news.await(left.toMillis() + 1, TimeUnit.MILLISECONDS);
